@@ -6,6 +6,7 @@ import { sessionOfPortal, sessionOfVault } from "./session/registry.js";
 import type { Session } from "./session/session.js";
 import { base } from "./styles/base.js";
 import { tokens } from "./styles/tokens.js";
+import { Dialog } from "./view/dialog.js";
 import type { Host, Route, Settings } from "./view/view.js";
 import { Language, type Strings } from "./words/language.js";
 
@@ -72,6 +73,7 @@ export abstract class TesseraElement extends LitElement implements Host {
   /** Is given a backup after changes. */
   declare backup: BackupHook | undefined;
 
+  readonly dialog: Dialog = new Dialog(this);
   words: Language = Language.now("en");
   #session: Session | null = null;
   #unwatch: (() => void) | null = null;

@@ -39,16 +39,9 @@ declare global {
   }
 }
 
-export {
-  TesseraPortal,
-  TesseraInbox,
-  TesseraThread,
-  TesseraConnect,
-  TesseraSafety,
-  TesseraAudit,
-  TesseraPrivacy,
-  TesseraText,
-};
+export * from "./portal-element.js";
+export * from "./single-elements.js";
+export * from "./text-element.js";
 export { takeOfferedInvitation, type Offered } from "./session/invitation-text.js";
 export type { AlertKind } from "./session/alerts.js";
 export type { Level } from "./view/banners.js";

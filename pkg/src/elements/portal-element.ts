@@ -4,15 +4,15 @@ import { html, nothing, type CSSResultGroup, type TemplateResult } from "lit";
 import type { Message } from "../index.js";
 import { TesseraElement } from "./element.js";
 import { Notifier } from "./notify.js";
+import { CONDITION_LEVELS } from "./session/conditions.js";
 import { takeOffer } from "./session/offer.js";
 import type { Session } from "./session/session.js";
 import { conversation } from "./styles/conversation.js";
 import { fullHeight, layout } from "./styles/layout.js";
 import { pages } from "./styles/pages.js";
 import { result } from "./styles/result.js";
-import { Banners, levelOf, levelOfCondition } from "./view/banners.js";
+import { Banners, levelOf } from "./view/banners.js";
 import { Connect } from "./view/connect.js";
-import { Dialog } from "./view/dialog.js";
 import { icon } from "./view/icons.js";
 import { Idle } from "./view/idle.js";
 import { Inbox } from "./view/inbox.js";
@@ -20,19 +20,12 @@ import { Lock } from "./view/lock.js";
 import { putPaperAway } from "./view/parts.js";
 import { Person } from "./view/person.js";
 import { ThreadView, threadTitle } from "./view/thread.js";
-import type { View, Host, Route } from "./view/view.js";
+import type { View, Route } from "./view/view.js";
 import { PageView } from "./view/page.js";
 
 /** From these widths on, the inbox stands beside the page, and a person beside the conversation: 720 and 1200 px at the usual font size. */
 const WIDE_REM = 45;
 const PANEL_REM = 75;
-
-/** Pages that most people open rarely are downloaded when they do. */
-const LAZY = {
-  safety: async () => (await import("./view/rare.js")).Safety,
-  audit: async () => (await import("./view/rare.js")).Audit,
-  privacy: async () => (await import("./view/rare.js")).Privacy,
-} satisfies Record<string, () => Promise<new (host: Host, dialog: Dialog) => View>>;
 
 export class TesseraPortal extends TesseraElement {
   static override styles: CSSResultGroup = [
@@ -71,7 +64,6 @@ export class TesseraPortal extends TesseraElement {
   #alerts: ReadonlySet<string> = new Set();
   #notifier: Notifier | null = null;
   #stopArrivals: (() => void) | null = null;
-  readonly #dialog = new Dialog(this);
   readonly #inbox = new Inbox(this);
   readonly #banners = new Banners(this);
   readonly #idle = new Idle(this);
@@ -134,7 +126,7 @@ export class TesseraPortal extends TesseraElement {
       ${this.announcer()}
       ${isOpen ? this.#open() : html`<div class="main locked">${this.#main?.render() ?? html`<p class="empty">${t("loading")}</p>`}</div>`}
       <p class="emergency" part="emergency" data-testid="emergency"><slot name="emergency">${t("not_for_emergencies", { number: this.settings.emergencyNumber })}</slot></p>
-      ${this.#dialog.render()} ${this.#idle.render()}
+      ${this.dialog.render()} ${this.#idle.render()}
     </div>`;
   }
 
@@ -160,7 +152,7 @@ export class TesseraPortal extends TesseraElement {
       ...session.conditions.all.map((condition) => ({
         id: `condition ${condition.code} ${condition.contactId ?? ""}`,
         kind: "condition",
-        level: levelOfCondition(condition),
+        level: CONDITION_LEVELS[condition.code],
       })),
     ];
     for (const { id, kind, level } of told) if (!this.#alerts.has(id)) this.#fire("tessera-alert", { kind, level });
@@ -198,11 +190,7 @@ export class TesseraPortal extends TesseraElement {
 
   #menu(): TemplateResult {
     const { t } = this.words;
-    const item = (
-      name: "connect" | "safety" | "audit" | "privacy" | "inbox",
-      testid: string,
-      label: string,
-    ): TemplateResult =>
+    const item = (name: "inbox" | "safety" | "audit" | "privacy", testid: string, label: string): TemplateResult =>
       html`<button type="button" data-testid=${testid} aria-current=${this.#route.name === name ? "page" : "false"} @click=${() => this.#choose({ name })}>${label}</button>`;
     return html`<button type="button" class="quiet round" data-testid="add-contact" aria-label=${t("connect")} title=${t("connect")} @click=${() => this.go({ name: "connect" })}>${icon("plus")}</button>
       <details class="more menu" data-testid="menu">
@@ -212,7 +200,7 @@ export class TesseraPortal extends TesseraElement {
           ${this.officer ? item("privacy", "open-privacy", t("privacy")) : nothing}
           ${this.notifications && Notifier.canAsk ? html`<button type="button" data-testid="allow-notifications" @click=${this.#allow}>${t("allow_notifications")}</button>` : nothing}
           <slot name="menu"></slot>
-          ${this.session.canConfirm ? html`<button type="button" data-testid="lock" @click=${() => this.#lock()}>${icon("lock")} ${t("lock")}</button>` : nothing}
+          ${this.session.vault !== null ? html`<button type="button" data-testid="lock" @click=${() => this.#lock()}>${icon("lock")} ${t("lock")}</button>` : nothing}
         </div>
       </details>`;
   }
@@ -229,7 +217,7 @@ export class TesseraPortal extends TesseraElement {
 
   async #lock(): Promise<void> {
     await this.session.lock();
-    this.#dialog.close();
+    this.dialog.close();
   }
 
   #open(): TemplateResult {
@@ -254,7 +242,7 @@ export class TesseraPortal extends TesseraElement {
       if (this.#wasOpen) putPaperAway();
       if (this.#wasOpen || !(this.#main instanceof Lock)) {
         this.#leave();
-        if (session.access !== "opening") this.#main = new Lock(this, this.#dialog);
+        if (session.access !== "opening") this.#main = new Lock(this);
       }
       this.#wasOpen = false;
       return;
@@ -278,7 +266,7 @@ export class TesseraPortal extends TesseraElement {
     const contactId = this.#hasPanel && route.name === "person" ? route.contactId : null;
     if (contactId === (this.#panel?.contactId ?? null)) return;
     this.#panel?.close();
-    this.#panel = contactId === null ? null : new Person(this, this.#dialog, contactId);
+    this.#panel = contactId === null ? null : new Person(this, contactId);
   }
 
   /** Opened, or unlocked: an invitation that came with the address, the only person there is, or the inbox. */
@@ -294,13 +282,13 @@ export class TesseraPortal extends TesseraElement {
       case "inbox":
         return null;
       case "thread":
-        return new ThreadView(this, this.#dialog, route.contactId);
+        return new ThreadView(this, route.contactId);
       case "person":
-        return new Person(this, this.#dialog, route.contactId);
+        return new Person(this, route.contactId);
       case "connect":
         return new Connect(this);
       default:
-        return new PageView(this, this.#dialog, LAZY[route.name]);
+        return new PageView(this, route.name);
     }
   }
 

@@ -9,17 +9,15 @@ import { fullHeight, layout } from "./styles/layout.js";
 import { pages } from "./styles/pages.js";
 import { result } from "./styles/result.js";
 import { Connect } from "./view/connect.js";
-import { Dialog } from "./view/dialog.js";
 import { Inbox } from "./view/inbox.js";
 import { Lock } from "./view/lock.js";
-import { PageView, type Loader } from "./view/page.js";
+import { PageView, type PageName } from "./view/page.js";
 import { ThreadView, threadTitle } from "./view/thread.js";
 import type { Route, View } from "./view/view.js";
 
 abstract class SingleElement extends TesseraElement {
   static override styles: CSSResultGroup = [...(TesseraElement.styles as []), layout, conversation, pages, result];
 
-  protected readonly dialog = new Dialog(this);
   #view: View | null = null;
   #key = "";
 
@@ -45,8 +43,7 @@ abstract class SingleElement extends TesseraElement {
     const { isOpen, access } = this.session;
     const key = isOpen ? `open ${this.key()}` : access === "opening" ? "opening" : "locked";
     if (!isOpen) this.hush();
-    if (key !== this.#key)
-      this.#replace(key, isOpen ? this.make() : access === "opening" ? null : new Lock(this, this.dialog));
+    if (key !== this.#key) this.#replace(key, isOpen ? this.make() : access === "opening" ? null : new Lock(this));
     return html`<div class="portal single">
       ${isOpen ? this.heading() : ""}
       ${this.announcer()}
@@ -86,7 +83,7 @@ export class TesseraThread extends SingleElement {
   }
 
   protected override key = (): string => this.contact;
-  protected override make = (): View => new ThreadView(this, this.dialog, this.contact);
+  protected override make = (): View => new ThreadView(this, this.contact);
 
   protected override heading(): TemplateResult {
     const contact = this.session.contact(this.contact);
@@ -105,16 +102,16 @@ export class TesseraConnect extends SingleElement {
 }
 
 /** An element for a page that is downloaded when it is shown. */
-function lazyElement(load: Loader): new () => SingleElement {
+function lazyElement(name: PageName): new () => SingleElement {
   return class extends SingleElement {
     protected override key = (): string => "page";
-    protected override make = (): View => new PageView(this, this.dialog, load);
+    protected override make = (): View => new PageView(this, name);
   };
 }
 
 /** `<tessera-safety>`: backup, recovery sheet, emergency cards. */
-export const TesseraSafety = lazyElement(async () => (await import("./view/rare.js")).Safety);
+export const TesseraSafety = lazyElement("safety");
 /** `<tessera-audit>`: what happened on this device. */
-export const TesseraAudit = lazyElement(async () => (await import("./view/rare.js")).Audit);
+export const TesseraAudit = lazyElement("audit");
 /** `<tessera-privacy>`: what a reader of the message service sees, for a security officer. */
-export const TesseraPrivacy = lazyElement(async () => (await import("./view/rare.js")).Privacy);
+export const TesseraPrivacy = lazyElement("privacy");

@@ -6,7 +6,7 @@ import { TesseraElement } from "./element.js";
 import { pages } from "./styles/pages.js";
 import { copyText, qrImage } from "./view/parts.js";
 import { Scanner } from "./view/scanner.js";
-import { Action } from "./view/view.js";
+import { Action, submitted } from "./view/view.js";
 
 const SECRET_BYTES = 32;
 
@@ -108,8 +108,7 @@ export class TesseraText extends TesseraElement {
   }
 
   #paste = (event: SubmitEvent): void => {
-    event.preventDefault();
-    this.#use(String(new FormData(event.target as HTMLFormElement).get("secret") ?? "").trim());
+    this.#use(submitted(event)("secret").trim());
   };
 
   #use(secret: string): void {
@@ -132,15 +131,13 @@ export class TesseraText extends TesseraElement {
   };
 
   #sealNote = async (event: SubmitEvent): Promise<void> => {
-    event.preventDefault();
-    const note = String(new FormData(event.target as HTMLFormElement).get("note") ?? "");
+    const note = submitted(event)("note");
     this.#sealed = (await this.#seal.run(async () => (await this.#with(null)).seal(note))) ?? [];
     this.requestUpdate();
   };
 
   #openText = async (event: SubmitEvent): Promise<void> => {
-    event.preventDefault();
-    const text = String(new FormData(event.target as HTMLFormElement).get("text") ?? "").trim();
+    const text = submitted(event)("text").trim();
     this.#opened = null;
     const opened = await this.#open.run(async () => (await this.#with(text)).open(text));
     if (opened?.text !== undefined) this.#opened = opened.text;

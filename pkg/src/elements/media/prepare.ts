@@ -24,10 +24,8 @@ const ATTEMPTS = [
 
 /** Why a file cannot be sent. */
 export class FileTooLarge extends Error {
-  readonly filename: string;
-  constructor(filename: string) {
+  constructor() {
     super("a file is larger than a message may be");
-    this.filename = filename;
   }
 }
 
@@ -39,7 +37,7 @@ export async function prepare(file: File, limit: number): Promise<PreparedFile> 
     const photo = await redraw(file, limit);
     if (photo !== null) return photo;
   }
-  if (file.size > limit) throw new FileTooLarge(file.name);
+  if (file.size > limit) throw new FileTooLarge();
   return { blob: file, contentType, filename: file.name, kind: kindOf({ contentType }) };
 }
 
@@ -60,7 +58,7 @@ async function redraw(file: File, limit: number): Promise<PreparedFile | null> {
   } finally {
     bitmap.close();
   }
-  throw new FileTooLarge(file.name);
+  throw new FileTooLarge();
 }
 
 function encode(bitmap: ImageBitmap, scale: number, quality: number): Promise<Blob> {

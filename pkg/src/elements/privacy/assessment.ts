@@ -3,10 +3,10 @@
 import type { AuditEntry, Portal } from "../../index.js";
 import { row } from "../../audit/csv.js";
 import { VERSION } from "../../version.js";
+import { readBack } from "../session/alerts.js";
 import type { ServiceInfo } from "./observed.js";
 
 const MONTH = 30 * 86_400;
-const PAGE = 100;
 
 export type Assessment = Readonly<Record<string, string | number | null>>;
 
@@ -26,7 +26,7 @@ export async function assess(
 ): Promise<Assessment> {
   const now = Date.now() / 1000;
   const [entries, contacts, settings, unfiled] = await Promise.all([
-    allEntries(portal),
+    readBack(portal.audit, () => false),
     portal.contacts(),
     portal.settings(),
     portal.filing.unfiled({ limit: 1 }),
@@ -83,18 +83,4 @@ const WITHOUT_EXPONENT = new Intl.NumberFormat("en", { useGrouping: false, maxim
 
 function plain(value: string | number | null): string {
   return typeof value === "number" ? WITHOUT_EXPONENT.format(value) : (value ?? "");
-}
-
-async function allEntries(portal: Portal): Promise<AuditEntry[]> {
-  const pages: AuditEntry[][] = [];
-  let before: number | undefined;
-  for (;;) {
-    const page = await portal.audit.entries(before === undefined ? { limit: PAGE } : { before, limit: PAGE });
-    const [oldest] = page;
-    if (oldest === undefined) break;
-    pages.unshift(page);
-    before = oldest.index;
-    if (before === 0) break;
-  }
-  return pages.flat();
 }

@@ -56,7 +56,7 @@ export class Alerts {
   /** Reads what the log holds since the last call. */
   async refresh(log: Entries): Promise<void> {
     const from = this.#isRead ? this.#end : this.#marks.floor;
-    const found = await readBack(log, (oldest) => oldest <= from);
+    const found = await readBack(log, ({ index }) => index <= from);
     const fresh = found.filter(({ index }) => index >= from);
     this.#entries.push(...fresh.filter(({ event }) => RELEVANT.has(event)));
     if (!this.#isRead) this.#begin = fresh[0]?.index ?? from;
@@ -67,7 +67,7 @@ export class Alerts {
   /** Reads further back, to the entries of that time: a warning stays where it happened. */
   async reachBack(log: Entries, time: number): Promise<void> {
     if (!this.#isRead || this.#begin === 0) return;
-    const found = await readBack(log, (_, oldest) => oldest < time, this.#begin);
+    const found = await readBack(log, (oldest) => oldest.time < time, this.#begin);
     this.#entries.unshift(...found.filter(({ event }) => RELEVANT.has(event)));
     this.#begin = found[0]?.index ?? 0;
   }
@@ -194,11 +194,8 @@ function undelivered(entries: readonly AuditEntry[], counts: Counts): Alert[] {
     if (event === "undelivered") waiting.set(message, entry);
     if (event === "delivered" || event === "deleted") waiting.delete(message);
   }
-  return grouped(
-    [...waiting.values()].filter(({ index }) => counts(index)),
-    "undelivered",
-    () => null,
-  );
+  const left = [...waiting.values()].filter(({ index }) => counts(index));
+  return grouped(left, "undelivered");
 }
 
 /** Shown as long as they last, and not as something that was blocked. */
@@ -216,14 +213,12 @@ function blocked(entries: readonly AuditEntry[], counts: Counts): Alert[] {
     ({ event, index, code, contact }) =>
       event === "rejected" && (contact !== undefined || !STATES.has(code ?? "")) && counts(index),
   );
-  return grouped(refused, "blocked", ({ code }) => code ?? "UNKNOWN");
+  return grouped(refused, "blocked");
 }
 
-function grouped(
-  entries: readonly AuditEntry[],
-  kind: AlertKind,
-  codeOf: (entry: AuditEntry) => string | null,
-): Alert[] {
+/** By contact; and what was blocked, by why. */
+function grouped(entries: readonly AuditEntry[], kind: "undelivered" | "blocked"): Alert[] {
+  const codeOf = ({ code }: AuditEntry): string | null => (kind === "blocked" ? (code ?? "UNKNOWN") : null);
   const groups = new Map<string, AuditEntry[]>();
   for (const entry of entries) {
     const key = `${kind} ${codeOf(entry)} ${entry.contact ?? ""}`;
@@ -243,10 +238,10 @@ function grouped(
   });
 }
 
-/** Pages of the log, the newest first, until the oldest entry of one is far enough back; in order. */
-async function readBack(
+/** Pages of the log, the newest first, until one with its oldest entry is enough; all entries in order. */
+export async function readBack(
   log: Entries,
-  isEnough: (index: number, time: number) => boolean,
+  isEnough: (oldest: AuditEntry, page: readonly AuditEntry[]) => boolean,
   before?: number,
 ): Promise<AuditEntry[]> {
   const pages: AuditEntry[][] = [];
@@ -257,7 +252,7 @@ async function readBack(
     if (oldest === undefined) break;
     pages.unshift(page);
     next = oldest.index;
-    if (next === 0 || isEnough(next, oldest.time)) break;
+    if (next === 0 || isEnough(oldest, page)) break;
   }
   return pages.flat();
 }

@@ -2,19 +2,22 @@
 
 import type { DeviceNotice, Portal } from "../../index.js";
 
-export type ConditionCode =
-  | "RELAY_UNREACHABLE"
-  | "CLOCK_SKEW"
-  | "STALLED"
-  | "STORE_FULL"
-  | "RELAY_TIME"
-  | "BACKUP_FAILED"
-  | "NOT_KEPT"
-  | "FRAMED"
-  | "DEVICE_SUPERSEDED"
-  | "DEVICE_FORMER"
-  | "DEVICE_CONTACT"
-  | "STOPPED";
+/** How grave each is. */
+export const CONDITION_LEVELS = {
+  RELAY_UNREACHABLE: "info",
+  NOT_KEPT: "info",
+  CLOCK_SKEW: "warn",
+  STALLED: "warn",
+  RELAY_TIME: "warn",
+  BACKUP_FAILED: "warn",
+  DEVICE_FORMER: "warn",
+  DEVICE_CONTACT: "warn",
+  FRAMED: "warn",
+  DEVICE_SUPERSEDED: "stop",
+  STORE_FULL: "stop",
+} as const;
+
+export type ConditionCode = keyof typeof CONDITION_LEVELS;
 
 export interface Condition {
   readonly code: ConditionCode;

@@ -37,10 +37,8 @@ export class Drafts {
   /** Shows these files, and keeps them; if the vault has no room, only until the page is closed. */
   async keep(contactId: string, files: readonly PreparedFile[], keeper: Keeper): Promise<void> {
     this.#files.set(contactId, files);
-    await keeper.setDraftFiles(
-      contactId,
-      files.map(({ blob, contentType, filename }) => ({ body: blob, contentType, filename })),
-    );
+    const given = files.map(({ blob, contentType, filename }) => ({ body: blob, contentType, filename }));
+    await keeper.setDraftFiles(contactId, given);
   }
 
   /** They were sent, which took them out of the vault; a label that was typed meanwhile is that of the next message. */

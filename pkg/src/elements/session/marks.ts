@@ -3,6 +3,8 @@
  * anybody. Everything else about a warning is read from the log itself, so a reload loses none.
  */
 
+import { keep, kept } from "./kept.js";
+
 interface Kept {
   /** Every entry before this one is answered or needs no answer. */
   readonly floor: number;
@@ -16,37 +18,29 @@ export class Marks {
 
   constructor(vault: string) {
     this.#key = `tessera-answered:${vault}`;
-    const kept = read(this.#key);
-    this.floor = kept.floor;
-    for (const index of kept.answered) this.answered.add(index);
+    const { floor, answered } = read(this.#key);
+    this.floor = floor;
+    for (const index of answered) this.answered.add(index);
   }
 
-  /** Entries before `floor` need no further look. */
+  /** Entries before `floor` need no further look. Without storage the warnings come again after a reload. */
   settle(floor: number): void {
     this.floor = floor;
     for (const index of this.answered) if (index < floor) this.answered.delete(index);
-    try {
-      localStorage.setItem(this.#key, JSON.stringify({ floor, answered: [...this.answered] } satisfies Kept));
-    } catch {
-      // Without storage the warnings come again after a reload.
-    }
+    keep(this.#key, JSON.stringify({ floor, answered: [...this.answered] } satisfies Kept));
   }
 
   /** For a vault that was destroyed: the log of the next one begins at 0. */
   clear(): void {
     this.floor = 0;
     this.answered.clear();
-    try {
-      localStorage.removeItem(this.#key);
-    } catch {
-      // Nothing was kept.
-    }
+    keep(this.#key, null);
   }
 }
 
 function read(key: string): Kept {
   try {
-    const { floor, answered } = JSON.parse(localStorage.getItem(key) ?? "{}") as Partial<Kept>;
+    const { floor, answered } = JSON.parse(kept(key) ?? "{}") as Partial<Kept>;
     if (Number.isSafeInteger(floor) && Array.isArray(answered))
       return { floor: floor as number, answered: answered.filter(Number.isSafeInteger) };
   } catch {

@@ -44,7 +44,8 @@ export class Session extends Contents {
   /** The person pressed the button that answers it. */
   isOfferAccepted = false;
   readonly options: SessionOptions | null;
-  readonly #access: VaultAccess | null;
+  /** The vault of this browser; null if the host opens and ends the portal. */
+  readonly vault: VaultAccess | null;
   readonly #marks: Marks;
   /** Settled once `isStorageApart` is known. */
   readonly #looked: Promise<void>;
@@ -57,7 +58,7 @@ export class Session extends Contents {
     super(marks);
     this.#marks = marks;
     this.options = isOwn ? from : null;
-    this.#access = isOwn ? new VaultAccess(from) : null;
+    this.vault = isOwn ? new VaultAccess(from) : null;
     this.name = (isOwn && from.name) || "";
     this.#looked = isStorageApart().then((isApart) => {
       this.isStorageApart = isApart;
@@ -82,11 +83,11 @@ export class Session extends Contents {
 
   /** Looks for a vault; makes one at once where the host gave a passphrase for it. */
   async begin(): Promise<void> {
-    if (this.#access === null) return;
+    if (this.vault === null) return;
     try {
       requirePlatform();
       await this.#looked;
-      const found = await this.#access.look();
+      const found = await this.vault.look();
       const { name, firstPassphrase } = this.options ?? {};
       if (found === "new" && name && firstPassphrase) await this.create(name, firstPassphrase);
       else {
@@ -154,25 +155,6 @@ export class Session extends Contents {
     await this.#portal?.vault.lock();
   }
 
-  /** Whether this is the person who set the passphrase. A host that opens the portal itself answers for that. */
-  async isPassphrase(passphrase: string): Promise<boolean> {
-    return this.#access === null || this.#access.isPassphrase(passphrase);
-  }
-
-  /** Whether the passphrase can be asked for again before something grave. */
-  get canConfirm(): boolean {
-    return this.#access !== null;
-  }
-
-  get hasPasskey(): boolean {
-    return this.#access?.hasPasskey === true;
-  }
-
-  /** Remembered for the lock screen. */
-  rememberPasskeys(count: number): void {
-    if (this.#access !== null) this.#access.hasPasskey = count > 0;
-  }
-
   /** Destroys the vault for good, in any state. `MESSAGE_UNFILED`, and nothing is changed, if the health record does not have all of it. */
   async destroy(options: DiscardOptions = {}): Promise<void> {
     await this.#destroyed(options);
@@ -185,11 +167,6 @@ export class Session extends Contents {
     this.#portal = null;
     this.forget();
     this.#marks.clear();
-  }
-
-  /** When a backup was last tried on this device, in Unix seconds. */
-  get drilledAt(): number | null {
-    return this.#access?.drilledAt ?? null;
   }
 
   /** Opens a backup to check that it is complete, and notes when. The returned function replaces this vault with it. */
@@ -213,8 +190,8 @@ export class Session extends Contents {
   }
 
   get #vault(): VaultAccess {
-    if (this.#access === null) throw new Error("the host opens and ends this portal");
-    return this.#access;
+    if (this.vault === null) throw new Error("the host opens and ends this portal");
+    return this.vault;
   }
 
   async #opened(open: () => Promise<Portal>): Promise<void> {
@@ -231,7 +208,7 @@ export class Session extends Contents {
   async #take(portal: Portal): Promise<void> {
     this.#portal = portal;
     this.listen(portal);
-    if (this.#access !== null) await portal.start();
+    if (this.vault !== null) await portal.start();
     await this.#load();
   }
 

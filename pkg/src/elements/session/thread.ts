@@ -15,13 +15,10 @@ export class Thread {
   /** Why the messages could not be read. */
   failure: unknown = null;
   draft = "";
-  readonly contactId: string;
   /** In the portal's own order, in which it returns pages. */
   #loaded: readonly Message[] = [];
 
-  constructor(contactId: string) {
-    this.contactId = contactId;
-  }
+  constructor(readonly contactId: string) {}
 
   /** Reads the newest page, and further back as long as the first unread message is not among them. */
   async load(source: Source): Promise<void> {

@@ -1,9 +1,10 @@
 /** From a store in this browser to an open portal: the first visit, later visits, other tabs, and what was cleared. */
 
-import type { BackupHook, DiscardOptions, PasskeyOpening, Portal, Store } from "../../index.js";
+import type { BackupHook, DiscardOptions, OpenOptions, PasskeyOpening, Portal, Store } from "../../index.js";
 import { indexedDbStore } from "../../store/indexeddb.js";
 import { engine } from "../later.js";
 import { codeOf } from "../words/language.js";
+import { keep, kept } from "./kept.js";
 
 /** What opens a backup. */
 export type BackupKey =
@@ -23,11 +24,9 @@ export interface VaultOptions {
 export type Found = "new" | "gone" | "locked";
 
 export class VaultAccess {
-  readonly options: VaultOptions;
   readonly #store: Store;
 
-  constructor(options: VaultOptions) {
-    this.options = options;
+  constructor(readonly options: VaultOptions) {
     this.#store = indexedDbStore(options.vault);
   }
 
@@ -36,40 +35,26 @@ export class VaultAccess {
     return (await this.#store.marked?.()) === true ? "gone" : "new";
   }
 
-  /** Whether a passkey was made here; the vault itself says so only once it is open. */
+  /**
+   * Whether a passkey was made here; the vault itself says so only once it is open. Where that cannot be remembered, one is offered, and
+   * refused by the vault if there is none.
+   */
   get hasPasskey(): boolean {
-    try {
-      return localStorage.getItem(this.#passkeyMark) !== null;
-    } catch {
-      return true; // offered, then, and refused by the vault if there is none
-    }
+    return kept(this.#passkeyMark) !== null;
   }
 
   set hasPasskey(has: boolean) {
-    try {
-      if (has) localStorage.setItem(this.#passkeyMark, "1");
-      else localStorage.removeItem(this.#passkeyMark);
-    } catch {
-      // Not remembered.
-    }
+    keep(this.#passkeyMark, has ? "1" : null);
   }
 
   /** When a backup was last opened here to try it, in Unix seconds. */
   get drilledAt(): number | null {
-    try {
-      const noted = Number(localStorage.getItem(this.#drillMark));
-      return Number.isSafeInteger(noted) && noted > 0 ? noted : null;
-    } catch {
-      return null;
-    }
+    const noted = Number(kept(this.#drillMark));
+    return Number.isSafeInteger(noted) && noted > 0 ? noted : null;
   }
 
   set drilledAt(time: number) {
-    try {
-      localStorage.setItem(this.#drillMark, String(time));
-    } catch {
-      // Not remembered.
-    }
+    keep(this.#drillMark, String(time));
   }
 
   get #drillMark(): string {
@@ -114,14 +99,7 @@ export class VaultAccess {
     return () => Portal.restore(bundle, { ...this.#common(), ...key });
   }
 
-  async #open(options: {
-    passphrase?: string;
-    passkey?: true;
-    name?: string;
-    create?: boolean;
-    takeOver?: boolean;
-    afterEviction?: boolean;
-  }): Promise<Portal> {
+  async #open(options: Omit<OpenOptions, "relay" | "store">): Promise<Portal> {
     const { Portal } = await engine();
     return Portal.open({ ...this.#common(), ...options });
   }

@@ -6,7 +6,7 @@ import { openPdf, saveFile } from "../media/files.js";
 import { kindOf, saveName } from "../session/content.js";
 import { boundary } from "./boundary.js";
 import { icon } from "./icons.js";
-import { foreign, View } from "./view.js";
+import { foreign, Part } from "./view.js";
 
 /** What an attachment holds, read once. */
 type Loaded = { readonly bytes: Uint8Array } | { readonly failed: true };
@@ -14,7 +14,7 @@ type Loaded = { readonly bytes: Uint8Array } | { readonly failed: true };
 /** Results are drawn by code of their own, which only people who get one download. */
 let showResult: Awaited<ReturnType<typeof import("./rare.js").readableResults>> | null = null;
 
-export class Attachments extends View {
+export class Attachments extends Part {
   /** By the place of the file: its message's id and its number. */
   readonly #loaded = new Map<string, Loaded | "loading">();
   readonly #pictures = new Map<string, string>();
@@ -37,14 +37,10 @@ export class Attachments extends View {
     </div>`;
   }
 
-  override close(): void {
+  close(): void {
     for (const url of this.#pictures.values()) URL.revokeObjectURL(url);
     this.#pictures.clear();
     this.#loaded.clear();
-  }
-
-  override render(): TemplateResult {
-    return html``;
   }
 
   #content(place: string, file: Attachment, from: string): TemplateResult {

@@ -14,16 +14,14 @@ const FORMATS = {
 } as const satisfies Record<AuditFormat, { label: string; file: string; type: string }>;
 
 export class Audit extends View {
-  readonly #action: Action;
-  readonly #unwatch: () => void;
+  readonly #action = new Action(this.host);
+  readonly #unwatch = this.session.watch(() => void this.#read());
   #entries: readonly AuditEntry[] = [];
   #wanted = PAGE;
   #isReading = false;
 
   constructor(host: Host) {
     super(host);
-    this.#action = new Action(host);
-    this.#unwatch = this.session.watch(() => void this.#read());
     void this.#read();
   }
 

@@ -3,27 +3,12 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import type { Alert, AlertKind } from "../session/alerts.js";
-import { Conditions, type Condition, type ConditionCode } from "../session/conditions.js";
+import { CONDITION_LEVELS, Conditions, type Condition } from "../session/conditions.js";
 import { icon } from "./icons.js";
 import { callButton } from "./parts.js";
 import { foreign, View } from "./view.js";
 
 export type Level = "info" | "warn" | "stop";
-
-const CONDITION_LEVELS: Readonly<Record<ConditionCode, Level>> = {
-  RELAY_UNREACHABLE: "info",
-  NOT_KEPT: "info",
-  CLOCK_SKEW: "warn",
-  STALLED: "warn",
-  RELAY_TIME: "warn",
-  BACKUP_FAILED: "warn",
-  DEVICE_FORMER: "warn",
-  DEVICE_CONTACT: "warn",
-  FRAMED: "warn",
-  DEVICE_SUPERSEDED: "stop",
-  STORE_FULL: "stop",
-  STOPPED: "stop",
-};
 
 /** What is best settled on the telephone. */
 const CALLED_ABOUT: ReadonlySet<AlertKind> = new Set(["missing", "withheld", "undelivered"]);
@@ -34,10 +19,6 @@ const HARMLESS = new Set(["REPLAYED"]);
 export function levelOf({ kind, code }: Alert): Level {
   if (kind === "missing" || kind === "emergency") return "stop";
   return code !== null && HARMLESS.has(code) ? "info" : "warn";
-}
-
-export function levelOfCondition({ code }: Condition): Level {
-  return CONDITION_LEVELS[code];
 }
 
 export class Banners extends View {
@@ -90,9 +71,7 @@ export class Banners extends View {
 
   #title(alert: Alert, isPerson: boolean): string {
     if (alert.kind === "missing")
-      return this.t("alert_missing", {
-        name: isPerson ? (this.session.contact(alert.contactId)?.name ?? "") : this.t("this_person"),
-      });
+      return this.t("alert_missing", { name: this.session.contact(alert.contactId)?.name || this.t("this_person") });
     if (alert.kind !== "blocked") return this.t(`alert_${alert.kind}`, { count: alert.count });
     return this.t(isPerson ? "alert_blocked_from" : "alert_blocked", { count: alert.count });
   }
@@ -110,7 +89,7 @@ export class Banners extends View {
 
   #condition({ code, contactId }: Condition, route: string): TemplateResult {
     const { session } = this;
-    const level = levelOfCondition({ code, contactId });
+    const level = CONDITION_LEVELS[code];
     const name = session.contact(contactId)?.name ?? this.t("this_person");
     // On the page that saves backups it would lead nowhere.
     const isAboutBackup = (code === "NOT_KEPT" || code === "FRAMED") && route !== "safety";

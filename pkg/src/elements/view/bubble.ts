@@ -6,7 +6,7 @@ import { saveFile } from "../media/files.js";
 import type { Attachments } from "./attachment.js";
 import { boundary } from "./boundary.js";
 import { icon } from "./icons.js";
-import { foreign, View, type Host } from "./view.js";
+import { foreign, nameOf, Part, type Host } from "./view.js";
 
 /** More text than this would hold up the page. */
 const MOST_TEXT = 50_000;
@@ -18,7 +18,7 @@ export interface BubbleActions {
   remove(message: Message): void;
 }
 
-export class Bubble extends View {
+export class Bubble extends Part {
   readonly #attachments: Attachments;
   readonly #actions: BubbleActions;
 
@@ -26,10 +26,6 @@ export class Bubble extends View {
     super(host);
     this.#attachments = attachments;
     this.#actions = actions;
-  }
-
-  override render(): TemplateResult {
-    return html``;
   }
 
   /** `continues`: the message before it is of the same side and minute. */
@@ -91,7 +87,7 @@ export class Bubble extends View {
 
   #state(message: Message, contact: Contact): TemplateResult | string {
     const { session, words } = this.host;
-    const name = contact.name === "" ? this.t("this_person") : contact.name;
+    const name = nameOf(contact, this.host);
     switch (message.state) {
       case "verified":
         return "";

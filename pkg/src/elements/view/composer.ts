@@ -21,14 +21,15 @@ function isAsTaken({ contentType }: PreparedFile): boolean {
 
 export class Composer extends View {
   readonly #contactId: string;
-  readonly #action: Action;
+  readonly #action = new Action(this.host);
   readonly #previews = new Map<PreparedFile, string>();
   #text: string | null = null;
   #limit: number | null = null;
   /** Seconds until the message has left quietly, if that is long. */
   #wait: number | null = null;
   #pace: Pace = "steady";
-  #estimated = "";
+  /** The size of which the time was asked last. */
+  #estimated = -1;
   #dragging = false;
   #turn: Promise<unknown> = Promise.resolve();
   /** Messages that were sent here and are not in the vault yet: the draft there is theirs. */
@@ -37,7 +38,6 @@ export class Composer extends View {
   constructor(host: Host, contactId: string) {
     super(host);
     this.#contactId = contactId;
-    this.#action = new Action(host);
   }
 
   render(): TemplateResult {
@@ -126,9 +126,8 @@ export class Composer extends View {
   async #estimate(): Promise<void> {
     const files = this.session.drafts.files(this.#contactId);
     const bytes = files.reduce((sum, { blob }) => sum + blob.size, 0);
-    const key = `${bytes}`;
-    if (key === this.#estimated || !this.session.isOpen) return;
-    this.#estimated = key;
+    if (bytes === this.#estimated || !this.session.isOpen) return;
+    this.#estimated = bytes;
     let wait: number | null = null;
     if (bytes > 0) {
       // Without an answer from the message service, the person is not asked.

@@ -7,18 +7,18 @@ import type { Invitation } from "../../index.js";
 import { RefusedOffer } from "./offer.js";
 import { copyText, qrImage } from "./parts.js";
 import { Scanner } from "./scanner.js";
-import { Action, View, type Host } from "./view.js";
+import { Action, offerTitle, submitted, View, type Host } from "./view.js";
 
 export class Connect extends View {
-  readonly #invite: Action;
-  readonly #accept: Action;
-  readonly #refused: RefusedOffer;
-  readonly #scanner: Scanner;
+  readonly #invite = new Action(this.host);
+  readonly #accept = new Action(this.host);
+  readonly #refused = new RefusedOffer(this.host);
+  readonly #scanner = new Scanner(this.host);
   readonly #expects = new Map<string, Action>();
-  readonly #unwatch: () => void;
-  #known: ReadonlySet<string>;
+  readonly #unwatch = this.session.watch(() => this.#advance());
+  #known: ReadonlySet<string> = new Set(this.session.contacts.map(({ id }) => id));
   /** The invitations that were open when this was drawn last. */
-  #open: ReadonlyMap<string, Invitation>;
+  #open = byId(this.session.invitations);
   /** Ids of those that were made on this page, the newest first. */
   #made: readonly string[] = [];
   readonly #pictures = new Map<string, string>();
@@ -32,23 +32,19 @@ export class Connect extends View {
 
   constructor(host: Host) {
     super(host);
-    this.#invite = new Action(host);
-    this.#accept = new Action(host);
-    this.#refused = new RefusedOffer(host);
-    this.#scanner = new Scanner(host);
-    this.#known = new Set(this.session.contacts.map(({ id }) => id));
-    this.#open = byId(this.session.invitations);
     this.#count();
     void import("../../qr.js").then(({ qrSvg }) => {
       this.#qrSvg = qrSvg;
       host.redraw();
     });
-    this.#unwatch = this.session.watch(() => this.#advance());
     const { offered, isOfferAccepted } = this.session;
     this.session.isOfferAccepted = false;
     if (offered !== null && isOfferAccepted) void this.#answer(offered);
     if (this.session.isOpen)
-      void this.session.portal.me().then(({ fingerprintQrSvg }) => this.#showOwn(fingerprintQrSvg));
+      void this.session.portal.me().then(({ fingerprintQrSvg }) => {
+        this.#fingerprintSvg = fingerprintQrSvg;
+        host.redraw();
+      });
   }
 
   render(): TemplateResult {
@@ -105,9 +101,8 @@ export class Connect extends View {
         ${this.#refused.brief()}
         <div class="row"><button type="button" data-testid="offer-refuse" @click=${this.#putAway}>${this.t("put_away")}</button></div>
       </section>`;
-    const { organization } = this.host.settings;
     return html`<section class="card offered" data-testid="offer" aria-labelledby="offer-title">
-      <h3 id="offer-title">${organization === "" ? this.t("offered") : this.t("offered_by", { organization })}</h3>
+      <h3 id="offer-title">${offerTitle(this.host)}</h3>
       <p>${this.t("offered_help")}</p>
       <div class="row">
         <button type="button" class="primary" data-testid="offer-accept" @click=${() => this.#answer(offered)} aria-disabled=${this.#accept.isBusy}>${this.t("connect")}</button>
@@ -172,10 +167,7 @@ export class Connect extends View {
       <summary>${this.t("in_person_title")}</summary>
       <p>${this.t("in_person_help")}</p>
       ${this.#scanner.fileButton(expect, "expect-file", action)}
-      <form @submit=${(event: SubmitEvent) => {
-        event.preventDefault();
-        expect(String(new FormData(event.target as HTMLFormElement).get("code") ?? ""));
-      }}>
+      <form @submit=${(event: SubmitEvent) => expect(submitted(event)("code"))}>
         <label class="field"><span>${this.t("their_id_code")}</span><input type="text" name="code" class="code" autocomplete="off" spellcheck="false" data-testid="expect-text" /></label>
         <button type="submit" data-testid="expect-button">${this.t("expect_person")}</button>
       </form>
@@ -190,11 +182,6 @@ export class Connect extends View {
       <p>${this.t("my_id_code_help")}</p>
       ${qrImage(this.#fingerprintSvg, this.t("my_id_code_alt"), "fingerprint-qr")}
     </details>`;
-  }
-
-  #showOwn(svg: string): void {
-    this.#fingerprintSvg = svg;
-    this.host.redraw();
   }
 
   async #make(kind: "qr" | "link"): Promise<void> {

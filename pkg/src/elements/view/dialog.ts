@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { codeOf } from "../words/language.js";
-import { Action, type Host } from "./view.js";
+import { Action, Part } from "./view.js";
 
 export interface Question {
   readonly title: string;
@@ -17,15 +17,9 @@ export interface Question {
   otherwise?(code: string): Question | null;
 }
 
-export class Dialog {
-  readonly #host: Host;
-  readonly #action: Action;
+export class Dialog extends Part {
+  readonly #action = new Action(this.host);
   #question: Question | null = null;
-
-  constructor(host: Host) {
-    this.#host = host;
-    this.#action = new Action(host);
-  }
 
   get isOpen(): boolean {
     return this.#question !== null;
@@ -34,8 +28,8 @@ export class Dialog {
   async ask(question: Question): Promise<void> {
     this.#question = question;
     this.#action.clear();
-    this.#host.redraw();
-    await this.#host.updateComplete;
+    this.host.redraw();
+    await this.host.updateComplete;
     this.#element()?.showModal();
   }
 
@@ -46,8 +40,9 @@ export class Dialog {
   render(): TemplateResult | typeof nothing {
     const question = this.#question;
     if (question === null) return nothing;
-    const { t } = this.#host.words;
-    const asksAgain = question.needsPassphrase === true && this.#host.session.canConfirm;
+    const { t } = this;
+    // A host that opens the portal itself answers for the person.
+    const asksAgain = question.needsPassphrase === true && this.session.vault !== null;
     return html`<dialog class="dialog" data-testid="dialog" aria-labelledby="dialog-title" @close=${this.#closed}>
       <form @submit=${this.#submit}>
         <h2 id="dialog-title">${question.title}</h2>
@@ -75,11 +70,12 @@ export class Dialog {
     if (question === null) return;
     const passphrase = new FormData(event.target as HTMLFormElement).get("passphrase");
     const outcome = await this.#action.run(async () => {
-      if (typeof passphrase === "string" && !(await this.#host.session.isPassphrase(passphrase))) return "wrong";
+      if (typeof passphrase === "string" && (await this.session.vault?.isPassphrase(passphrase)) === false)
+        return "wrong";
       return this.#try(question);
     });
     if (outcome === "done") this.close();
-    else if (outcome === "wrong") this.#action.fail(this.#host.words.error("WRONG_PASSPHRASE"), "WRONG_PASSPHRASE");
+    else if (outcome === "wrong") this.#action.fail(this.host.words.error("WRONG_PASSPHRASE"), "WRONG_PASSPHRASE");
     else if (outcome !== undefined) this.#askInstead(outcome);
   };
 
@@ -97,22 +93,22 @@ export class Dialog {
   /** The dialog stays open: the focus goes to the way out, not to the button that was just pressed. */
   #askInstead(question: Question): void {
     this.#question = question;
-    this.#host.redraw();
-    void this.#host.updateComplete.then(() => {
+    this.host.redraw();
+    void this.host.updateComplete.then(() => {
       this.#element()?.querySelector<HTMLElement>("[data-testid=dialog-cancel]")?.focus();
-      this.#host.announce(question.title);
+      this.host.announce(question.title);
     });
   }
 
   #closed = async (): Promise<void> => {
     this.#question = null;
-    this.#host.redraw();
-    await this.#host.updateComplete;
+    this.host.redraw();
+    await this.host.updateComplete;
     // The browser returns the focus to what opened the dialog, which may be gone by now.
-    if (document.activeElement === document.body) this.#host.restoreFocus();
+    if (document.activeElement === document.body) this.host.restoreFocus();
   };
 
   #element(): HTMLDialogElement | null {
-    return this.#host.view.querySelector<HTMLDialogElement>("dialog.dialog");
+    return this.find<HTMLDialogElement>("dialog.dialog");
   }
 }

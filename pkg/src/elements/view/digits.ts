@@ -5,26 +5,22 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import type { Contact } from "../../index.js";
-import type { Dialog } from "./dialog.js";
 import { icon } from "./icons.js";
 import { askToRemove } from "./parts.js";
-import { Action, View, type Host } from "./view.js";
+import { Action, nameOf, View, type Host } from "./view.js";
 
 const LENGTH = 6;
 
 export class DigitCheck extends View {
   readonly #contactId: string;
-  readonly #dialog: Dialog;
-  readonly #action: Action;
+  readonly #action = new Action(this.host);
   #typed = "";
   #isWrong = false;
   #announced: string | null = null;
 
-  constructor(host: Host, dialog: Dialog, contactId: string) {
+  constructor(host: Host, contactId: string) {
     super(host);
-    this.#dialog = dialog;
     this.#contactId = contactId;
-    this.#action = new Action(host);
   }
 
   render(): TemplateResult {
@@ -32,15 +28,13 @@ export class DigitCheck extends View {
     if (contact === undefined || contact.state !== "pending") return html``;
     // Who answered is not known before the first answer came.
     const isWaiting = contact.sas === null && contact.verified === null && contact.reason === null;
-    const title =
-      isWaiting && contact.name === ""
-        ? this.t("check_wait_title")
-        : this.t("check_title", { name: contact.name || this.t("this_person") });
+    const isUnknown = isWaiting && contact.name === "";
+    const title = isUnknown ? this.t("check_wait_title") : this.t("check_title", { name: nameOf(contact, this.host) });
     return html`<section class="card check-card" data-testid="check">
       <h3>${title}</h3>
       ${this.#body(contact)}
       ${this.#action.render()}
-      <button type="button" class="quiet" data-testid="remove-contact" @click=${() => askToRemove(this.host, this.#dialog, contact)}>${this.t("remove_contact")}</button>
+      <button type="button" class="quiet" data-testid="remove-contact" @click=${() => askToRemove(this.host, contact)}>${this.t("remove_contact")}</button>
     </section>`;
   }
 
@@ -48,10 +42,7 @@ export class DigitCheck extends View {
     if (contact.reason !== null)
       return html`<p class="unreadable" role="alert" data-testid="reason">${icon("warn")} ${this.host.words.error(contact.reason)}</p>`;
     if (contact.verified !== null)
-      return this.#wait(
-        this.t("check_wait_other", { name: contact.name || this.t("this_person") }),
-        "check_wait_other",
-      );
+      return this.#wait(this.t("check_wait_other", { name: nameOf(contact, this.host) }), "check_wait_other");
     if (contact.sas === null) return this.#wait(this.t("check_wait"), "check_wait");
     this.#announce(this.t("check_ready"), contact.sas);
     return this.session.alerts.accepted(this.#contactId)
@@ -73,7 +64,7 @@ export class DigitCheck extends View {
 
   /** The side that reads aloud. */
   #show(sas: string, contact: Contact): TemplateResult {
-    return html`<p>${this.t("check_read_aloud", { name: contact.name || this.t("this_person") })}</p>
+    return html`<p>${this.t("check_read_aloud", { name: nameOf(contact, this.host) })}</p>
       <p class="digits" role="img" aria-label=${this.t("six_digits", { digits: [...sas].join(" ") })} data-testid="sas" data-digits=${sas}><span>${sas.slice(0, 3)}</span><span>${sas.slice(3)}</span></p>
       <p class="hint">${this.t("check_ask")}</p>
       <div class="equal">
@@ -84,7 +75,7 @@ export class DigitCheck extends View {
 
   /** The side that types what it hears. */
   #type(sas: string, contact: Contact): TemplateResult {
-    return html`<p>${this.t("check_type_help", { name: contact.name || this.t("this_person") })}</p>
+    return html`<p>${this.t("check_type_help", { name: nameOf(contact, this.host) })}</p>
       <label class="field"><span>${this.t("digits_label")}</span>
         <input class="digits-input" inputmode="numeric" autocomplete="off" maxlength="7" data-testid="sas-input" .value=${this.#typed}
           aria-invalid=${this.#isWrong} aria-describedby="digits-error" @input=${(event: InputEvent) => this.#enter(event, sas)} /></label>

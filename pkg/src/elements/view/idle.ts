@@ -1,19 +1,14 @@
 /** A notice one minute before the portal locks itself. */
 
 import { html, nothing, type TemplateResult } from "lit";
-import type { Host } from "./view.js";
+import { Part } from "./view.js";
 
 const WARNING_MS = 60_000;
 
-export class Idle {
-  readonly #host: Host;
+export class Idle extends Part {
   #lastUse = Date.now();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isWarning = false;
-
-  constructor(host: Host) {
-    this.#host = host;
-  }
 
   /** The person is here. */
   used(): void {
@@ -22,11 +17,10 @@ export class Idle {
 
   /** Starts watching once the portal is open; too short an idle time is not worth a warning. */
   watch(): void {
-    const { session } = this.#host;
+    const { session } = this;
     const minutes = session.options?.idleMinutes ?? 0;
     if (!session.isOpen || minutes * 60_000 <= 2 * WARNING_MS) {
-      clearTimeout(this.#timer);
-      this.#timer = undefined;
+      this.close();
       if (this.#isWarning) this.#show(false);
       return;
     }
@@ -38,7 +32,7 @@ export class Idle {
 
   render(): TemplateResult | typeof nothing {
     if (!this.#isWarning) return nothing;
-    const { t } = this.#host.words;
+    const { t } = this;
     return html`<dialog class="dialog idle" data-testid="idle-dialog" aria-labelledby="idle-title" @close=${this.#stay}>
       <form method="dialog">
         <h2 id="idle-title">${t("idle_title")}</h2>
@@ -63,17 +57,14 @@ export class Idle {
 
   #stay = (): void => {
     this.used();
-    this.#host.session.touch();
+    this.session.touch();
     this.#show(false);
   };
 
   #show(isWarning: boolean): void {
     if (this.#isWarning === isWarning) return;
     this.#isWarning = isWarning;
-    this.#host.redraw();
-    if (isWarning)
-      void this.#host.updateComplete.then(() =>
-        this.#host.view.querySelector<HTMLDialogElement>("dialog.idle")?.showModal(),
-      );
+    this.host.redraw();
+    if (isWarning) void this.host.updateComplete.then(() => this.find<HTMLDialogElement>("dialog.idle")?.showModal());
   }
 }

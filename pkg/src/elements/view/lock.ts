@@ -2,35 +2,24 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import type { PasskeyOpening } from "../../index.js";
-import type { Dialog } from "./dialog.js";
 import { codeOf } from "../words/language.js";
 import { Framed } from "./framed.js";
 import { icon } from "./icons.js";
 import { RefusedOffer } from "./offer.js";
 import { deletion } from "./parts.js";
 import { Restore } from "./restore.js";
-import { Action, View, type Host } from "./view.js";
+import { Action, offerTitle, submitted, View } from "./view.js";
 
 const LEAST_PASSPHRASE = 8;
 /** The passphrase is not to blame, and what this page becomes says what happened and what to do. */
 const OWN_PAGE = new Set(["VAULT_IN_USE", "VAULT_EVICTED"]);
 
 export class Lock extends View {
-  readonly #action: Action;
-  readonly #restore: Restore;
-  readonly #dialog: Dialog;
-  readonly #framed: Framed;
-  readonly #refused: RefusedOffer;
+  readonly #action = new Action(this.host);
+  readonly #restore = new Restore(this.host);
+  readonly #framed = new Framed(this.host);
+  readonly #refused = new RefusedOffer(this.host);
   #isFocused = false;
-
-  constructor(host: Host, dialog: Dialog) {
-    super(host);
-    this.#action = new Action(host);
-    this.#restore = new Restore(host, dialog);
-    this.#dialog = dialog;
-    this.#framed = new Framed(host);
-    this.#refused = new RefusedOffer(host);
-  }
 
   render(): TemplateResult {
     const { access, wasOpen } = this.session;
@@ -75,14 +64,7 @@ export class Lock extends View {
 
   #first(): TemplateResult {
     const { options, offered } = this.session;
-    const { organization } = this.host.settings;
-    const title =
-      offered === null
-        ? this.t("first_title")
-        : organization === ""
-          ? this.t("offered")
-          : this.t("offered_by", { organization });
-    return html`<h2 class="title" tabindex="-1">${title}</h2>
+    return html`<h2 class="title" tabindex="-1">${offered === null ? this.t("first_title") : offerTitle(this.host)}</h2>
       <p>${this.t("first_help")}</p>
       <form @submit=${this.#create}>
         ${
@@ -123,7 +105,7 @@ export class Lock extends View {
       <label class="field"><span>${this.t("passphrase")}</span>
         <input type="password" name="passphrase" required autocomplete="current-password" aria-invalid=${this.#action.hasFailed} aria-describedby="lock-reason unlock-outcome" data-testid="passphrase" /></label>
       <button type="submit" class="primary wide" data-testid="unlock" aria-disabled=${this.#action.isBusy}>${this.t(isElsewhere ? "move_here" : "unlock")}</button>
-      ${this.session.hasPasskey ? html`<button type="button" class="wide" data-testid="unlock-passkey" aria-disabled=${this.#action.isBusy} @click=${() => this.#open({ passkey: true })}>${this.t("unlock_passkey")}</button>` : nothing}
+      ${this.session.vault?.hasPasskey ? html`<button type="button" class="wide" data-testid="unlock-passkey" aria-disabled=${this.#action.isBusy} @click=${() => this.#open({ passkey: true })}>${this.t("unlock_passkey")}</button>` : nothing}
     </form>`;
   }
 
@@ -145,7 +127,7 @@ export class Lock extends View {
       doLabel: this.t("start_over_do"),
     };
     const ask = (): void =>
-      void this.#dialog.ask(deletion(this.host, question, (options) => this.session.destroy(options)));
+      void this.host.dialog.ask(deletion(this.host, question, (options) => this.session.destroy(options)));
     if (access === "gone")
       return html`<button type="button" data-testid="start-over" @click=${ask}>${this.t("start_over")}</button>`;
     return html`<details class="in-person" data-testid="start-over-details">
@@ -156,20 +138,18 @@ export class Lock extends View {
   }
 
   #create = async (event: SubmitEvent): Promise<void> => {
-    event.preventDefault();
-    const form = new FormData(event.target as HTMLFormElement);
+    const field = submitted(event);
     const { session } = this;
-    const name = session.options?.name ?? String(form.get("name") ?? "").trim();
+    const name = session.options?.name ?? field("name").trim();
     // The page that connects people answers the invitation, and says what is wrong with it.
     session.isOfferAccepted = session.offered !== null;
-    await this.#action.run(() => session.create(name, String(form.get("passphrase") ?? "")));
+    await this.#action.run(() => session.create(name, field("passphrase")));
   };
 
   #unlock = async (event: SubmitEvent): Promise<void> => {
-    event.preventDefault();
     const form = event.target as HTMLFormElement;
     const { access } = this.session;
-    await this.#open(String(new FormData(form).get("passphrase") ?? ""));
+    await this.#open(submitted(event)("passphrase"));
     // Who finds out now that another tab has it does not type the passphrase again to move it here.
     if (access === this.session.access) form.reset();
     if (!this.session.isOpen) this.find("input")?.focus();

@@ -4,17 +4,11 @@ import { html, nothing, type TemplateResult } from "lit";
 import { isInvitation } from "../session/invitation-text.js";
 import { icon } from "./icons.js";
 import { Scanner } from "./scanner.js";
-import { Action, View, type Host } from "./view.js";
+import { Action, submitted, View } from "./view.js";
 
 export class RefusedOffer extends View {
-  readonly #again: Action;
-  readonly #scanner: Scanner;
-
-  constructor(host: Host) {
-    super(host);
-    this.#again = new Action(host);
-    this.#scanner = new Scanner(host);
-  }
+  readonly #again = new Action(this.host);
+  readonly #scanner = new Scanner(this.host);
 
   get title(): string {
     return this.t("offer_refused");
@@ -50,8 +44,7 @@ export class RefusedOffer extends View {
   }
 
   #submit = (event: SubmitEvent): void => {
-    event.preventDefault();
-    void this.#take(String(new FormData(event.target as HTMLFormElement).get("text") ?? ""));
+    void this.#take(submitted(event)("text"));
   };
 
   /** Another link, in the place of the one that cannot be answered. */

@@ -1,21 +1,27 @@
 /** A page whose code is downloaded when it is opened. */
 
 import { html, type TemplateResult } from "lit";
-import type { Dialog } from "./dialog.js";
 import { View, type Host } from "./view.js";
 
-export type Loader = () => Promise<new (host: Host, dialog: Dialog) => View>;
+export type PageName = "safety" | "audit" | "privacy";
+
+/** Pages that most people open rarely are downloaded when they do. */
+const PAGES: Readonly<Record<PageName, () => Promise<new (host: Host) => View>>> = {
+  safety: async () => (await import("./rare.js")).Safety,
+  audit: async () => (await import("./rare.js")).Audit,
+  privacy: async () => (await import("./rare.js")).Privacy,
+};
 
 export class PageView extends View {
   #view: View | null = null;
   #failure: unknown = null;
   #isClosed = false;
 
-  constructor(host: Host, dialog: Dialog, load: Loader) {
+  constructor(host: Host, name: PageName) {
     super(host);
-    load().then(
+    PAGES[name]().then(
       (Page) => {
-        if (!this.#isClosed) this.#view = new Page(host, dialog);
+        if (!this.#isClosed) this.#view = new Page(host);
         host.redraw();
       },
       (error: unknown) => {

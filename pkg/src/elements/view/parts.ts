@@ -2,9 +2,9 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import type { Contact, Message } from "../../index.js";
-import type { Dialog, Question } from "./dialog.js";
+import type { Question } from "./dialog.js";
 import { icon } from "./icons.js";
-import type { Host } from "./view.js";
+import { nameOf, type Host } from "./view.js";
 
 /** A code as an image: an image runs no script and needs no inline style. */
 export function qrImage(svg: string, alt: string, testid: string): TemplateResult {
@@ -39,14 +39,14 @@ export function deletion({ words: { t } }: Host, question: Omit<Question, "act" 
 }
 
 /** Asks before a person is removed; `next` is the page to go on with. */
-export function askToRemove(host: Host, dialog: Dialog, contact: Contact, next: "inbox" | "connect" = "inbox"): void {
+export function askToRemove(host: Host, contact: Contact, next: "inbox" | "connect" = "inbox"): void {
   const { t } = host.words;
   const question = {
-    title: t("remove_title", { name: contact.name || t("this_person") }),
+    title: t("remove_title", { name: nameOf(contact, host) }),
     text: t("remove_help"),
     doLabel: t("remove_contact"),
   };
-  void dialog.ask(
+  void host.dialog.ask(
     deletion(host, question, async (options) => {
       await host.session.act((portal) => portal.removeContact(contact.id, options));
       host.go({ name: next });
@@ -55,10 +55,10 @@ export function askToRemove(host: Host, dialog: Dialog, contact: Contact, next: 
 }
 
 /** Asks before a message is deleted here. */
-export function askToDelete(host: Host, dialog: Dialog, { id, contactId }: Message): void {
+export function askToDelete(host: Host, { id, contactId }: Message): void {
   const { t } = host.words;
   const question = { title: t("delete_title"), text: t("delete_help"), doLabel: t("delete_here") };
-  void dialog.ask(
+  void host.dialog.ask(
     deletion(host, question, (options) =>
       host.session.act(async (portal) => {
         await portal.deleteMessage(id, options);

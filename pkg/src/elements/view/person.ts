@@ -2,10 +2,11 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
+import { hex } from "../../bytes.js";
 import type { Attachment, AuditEntry, Contact, Message, Portal } from "../../index.js";
 import { saveFile } from "../media/files.js";
+import { readBack } from "../session/alerts.js";
 import { saveName, timeOf } from "../session/content.js";
-import type { Dialog } from "./dialog.js";
 import { icon } from "./icons.js";
 import { initials } from "./inbox.js";
 import { askToRemove } from "./parts.js";
@@ -22,20 +23,18 @@ interface PersonFile {
 }
 
 export class Person extends View {
-  readonly contactId: string;
-  readonly #dialog: Dialog;
-  readonly #action: Action;
+  readonly #action = new Action(this.host);
   /** When the contact was checked; null if the log does not say. */
   #checkedAt: number | null = null;
   #files: readonly PersonFile[] = [];
   /** The message before which older files are looked for; null once all were read. */
   #before: string | null | undefined = undefined;
 
-  constructor(host: Host, dialog: Dialog, contactId: string) {
+  constructor(
+    host: Host,
+    readonly contactId: string,
+  ) {
     super(host);
-    this.#dialog = dialog;
-    this.contactId = contactId;
-    this.#action = new Action(host);
     void this.#load();
   }
 
@@ -54,7 +53,7 @@ export class Person extends View {
       ${this.#action.render()}
       <div class="row">
         <button type="button" data-testid="print-thread" @click=${() => this.#print(contact)}>${icon("print")} ${this.t("print_messages")}</button>
-        <button type="button" class="danger" data-testid="remove-person" @click=${() => askToRemove(this.host, this.#dialog, contact)}>${this.t("remove_contact")}</button>
+        <button type="button" class="danger" data-testid="remove-person" @click=${() => askToRemove(this.host, contact)}>${this.t("remove_contact")}</button>
       </div>
     </div>`;
   }
@@ -127,18 +126,12 @@ export class Person extends View {
 
 /** From the log, the newest entry first: a contact may have been checked long ago. */
 async function timeOfCheck(portal: Portal, contactId: string): Promise<number | null> {
-  let before: number | undefined;
-  for (;;) {
-    const page: AuditEntry[] = await portal.audit.entries({ limit: PAGE, ...(before === undefined ? {} : { before }) });
-    const found = page.filter(({ event, contact }) => event === "verified" && contact === contactId).at(-1);
-    if (found !== undefined) return found.time;
-    before = page[0]?.index;
-    if (before === undefined || before === 0) return null;
-  }
+  const isCheck = ({ event, contact }: AuditEntry): boolean => event === "verified" && contact === contactId;
+  const read = await readBack(portal.audit, (_, page) => page.some(isCheck));
+  return read.filter(isCheck).at(-1)?.time ?? null;
 }
 
 /** Hex digits in fours. */
 function grouped(bytes: Uint8Array): string {
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.match(/.{4}/g)?.join(" ") ?? hex;
+  return hex(bytes).match(/.{4}/g)?.join(" ") ?? "";
 }

@@ -5,7 +5,7 @@ import type { Attachment, Contact, Message, Portal } from "../../index.js";
 import type { Alert } from "../session/alerts.js";
 import { kindOf, saveName, timeOf } from "../session/content.js";
 import { print } from "./parts.js";
-import { foreign, type Host } from "./view.js";
+import { foreign, nameOf, type Host } from "./view.js";
 
 const PAGE = 500;
 
@@ -78,20 +78,16 @@ function sheet(
   rows.push(...alerts.map((alert) => gap(alert, host)));
   return html`<article class="paper-thread" lang=${words.tag}>
     <header><p class="sheet-head">${settings.organization}</p>
-      <h1>${t("messages_with", { name: contact.name || t("this_person") })}</h1>
+      <h1>${t("messages_with", { name: nameOf(contact, host) })}</h1>
       <p>${t("printed_by", { name: session.name, when: words.dayAndTime(Date.now() / 1000) })}</p></header>
     ${rows}
   </article>`;
 }
 
-function row(
-  message: Message,
-  contact: Contact,
-  files: ReadonlyMap<Attachment, Printed>,
-  { words, session }: Host,
-): TemplateResult {
+function row(message: Message, contact: Contact, files: ReadonlyMap<Attachment, Printed>, host: Host): TemplateResult {
+  const { words, session } = host;
   const { t } = words;
-  const name = contact.name || t("this_person");
+  const name = nameOf(contact, host);
   // Paper is read by others, to whom "you" would mean nothing.
   const from = message.direction === "out" ? session.name : name;
   const state = message.state === "verified" ? "" : t(`state_${message.state}`, { name });

@@ -2,6 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import type { AuditEntry } from "../../index.js";
+import { sleep } from "../../relay/environment.js";
 import { saveFile } from "../media/files.js";
 import { assess, assessmentCsv } from "../privacy/assessment.js";
 import { barChart } from "../privacy/chart.js";
@@ -25,7 +26,7 @@ const LEAST_PAUSE_MS = 5_000;
 const MOST_PAUSE_MS = 60_000;
 
 export class Privacy extends View {
-  readonly #action: Action;
+  readonly #action = new Action(this.host);
   readonly #stop = new AbortController();
   #observed: Observed | null = null;
   #own: readonly AuditEntry[] = [];
@@ -33,7 +34,6 @@ export class Privacy extends View {
 
   constructor(host: Host) {
     super(host);
-    this.#action = new Action(host);
     void this.#watch();
   }
 
@@ -54,16 +54,11 @@ export class Privacy extends View {
   #charts({ info, batches }: Observed): TemplateResult {
     const { words } = this.host;
     const now = Date.now() / 1000;
-    const time = timeline(
-      batches.map((batch) => batch.time),
-      now,
-      info.epoch_seconds,
-    );
+    const times = batches.map((batch) => batch.time);
+    const time = timeline(times, now, info.epoch_seconds);
     const axis = [words.brief(time.begin), words.brief(now)] as const;
-    const cells = sums(
-      batches.map((batch) => [batch.time, batch.cells]),
-      time,
-    );
+    const published = batches.map((batch) => [batch.time, batch.cells] as const);
+    const cells = sums(published, time);
     const sent = this.#count("sent", time);
     const received = this.#count("received", time);
     const [all, out, into] = [cells, sent, received].map(total) as [number, number, number];
@@ -134,7 +129,7 @@ export class Privacy extends View {
       void this.#action.run(async () => {
         const assessment = await assess(this.session.portal, info, {
           idleMinutes: this.session.options?.idleMinutes ?? null,
-          drilledAt: this.session.drilledAt,
+          drilledAt: this.session.vault?.drilledAt ?? null,
         });
         if (format === "json")
           saveFile(JSON.stringify(assessment, null, 2), "privacy-assessment.json", "application/json");
@@ -146,10 +141,9 @@ export class Privacy extends View {
   }
 
   #count(event: string, time: Timeline): number[] {
-    return sums(
-      this.#own.filter((entry) => entry.event === event).map((entry) => [entry.time, 1]),
-      time,
-    );
+    const found = this.#own.filter((entry) => entry.event === event);
+    const each = found.map((entry) => [entry.time, 1] as const);
+    return sums(each, time);
   }
 
   async #watch(): Promise<void> {
@@ -164,25 +158,11 @@ export class Privacy extends View {
       }
       this.host.redraw();
       const epoch = (this.#observed?.info.epoch_seconds ?? 0) * 1000;
-      await pause(Math.min(MOST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, epoch)), signal);
+      await sleep(Math.min(MOST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, epoch)), signal);
     }
   }
 }
 
 function total(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0);
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener(
-      "abort",
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
-  });
 }

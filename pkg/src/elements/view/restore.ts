@@ -1,21 +1,13 @@
 /** Puts a backup in the place of what is on this device. */
 
 import { html, nothing, type TemplateResult } from "lit";
-import type { Dialog } from "./dialog.js";
 import { deletion } from "./parts.js";
-import { Action, View, type Host } from "./view.js";
+import { Action, submitted, View } from "./view.js";
 
 export class Restore extends View {
-  readonly #action: Action;
-  readonly #dialog: Dialog;
+  readonly #action = new Action(this.host);
   #file: File | null = null;
   #isByCode = false;
-
-  constructor(host: Host, dialog: Dialog) {
-    super(host);
-    this.#dialog = dialog;
-    this.#action = new Action(host);
-  }
 
   render(): TemplateResult {
     return html`<form class="restore" data-testid="restore-form" @submit=${this.#restore}>
@@ -51,11 +43,10 @@ export class Restore extends View {
   };
 
   #restore = async (event: SubmitEvent): Promise<void> => {
-    event.preventDefault();
+    const field = submitted(event);
     const file = this.#file;
     if (file === null) return;
-    const form = new FormData(event.target as HTMLFormElement);
-    const [secret, next] = [String(form.get("secret") ?? ""), String(form.get("next") ?? "")];
+    const [secret, next] = [field("secret"), field("next")];
     const key = this.#isByCode ? { recoveryCode: secret, newPassphrase: next } : { passphrase: secret };
     const { session } = this;
     const replace = await this.#action.run(async () =>
@@ -75,6 +66,6 @@ export class Restore extends View {
       text: this.t("restore_replaces"),
       doLabel: this.t("restore_do"),
     };
-    void this.#dialog.ask(deletion(this.host, question, replace));
+    void this.host.dialog.ask(deletion(this.host, question, replace));
   };
 }

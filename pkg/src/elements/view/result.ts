@@ -4,7 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import type { Form, Line, Phrase, Report, ResultDocument, Row } from "../../fhir/index.js";
 import { openPdf, saveFile } from "../media/files.js";
 import { icon } from "./icons.js";
-import { foreign, type Host } from "./view.js";
+import { foreign, Part, type Host } from "./view.js";
 
 /** What reads results; only people who get one download it. */
 let fhir: typeof import("../../fhir/index.js");
@@ -57,13 +57,7 @@ function titleIdOf(report: Report): string {
   return id;
 }
 
-class ResultView {
-  readonly #t: Host["words"]["t"];
-
-  constructor({ words: { t } }: Host) {
-    this.#t = t;
-  }
-
+class ResultView extends Part {
   report(report: Report): TemplateResult {
     const titleId = titleIdOf(report);
     const { critical, labels, rows } = report;
@@ -93,7 +87,7 @@ class ResultView {
   /** A table whose roles are spelled out: laid out as cards, it is still one for a screen reader. */
   #table(rows: readonly Row[], titleId: string): TemplateResult {
     const columns = (["col_test", "col_result", "col_flag", "col_range"] as const).map(
-      (key) => html`<th role="columnheader" scope="col">${this.#t(key)}</th>`,
+      (key) => html`<th role="columnheader" scope="col">${this.t(key)}</th>`,
     );
     return html`<table class="tests" role="table" data-testid="fhir-table" aria-labelledby=${titleId}>
       <thead role="rowgroup"><tr role="row">${columns}</tr></thead>
@@ -132,7 +126,7 @@ class ResultView {
     return [
       ...row.lines.filter(({ kind }) => kind === "warning").map((line) => labelled("result-warning", line)),
       ...row.lines.filter(({ kind }) => kind === "note").map((line) => labelled("note", line)),
-      ...(known.length > 0 ? [html`<details><summary>${this.#t("test_more")}</summary>${facts(known)}</details>`] : []),
+      ...(known.length > 0 ? [html`<details><summary>${this.t("test_more")}</summary>${facts(known)}</details>`] : []),
     ];
   }
 
@@ -143,8 +137,8 @@ class ResultView {
     const name = `${plainName(form.title) || "attachment"}.${EXTENSIONS[type] ?? "bin"}`;
     return html`<p class="form">
       <span><strong>${label}: </strong>${words(form.content)}</span>
-      ${bytes && type === "application/pdf" ? html`<button type="button" class="quiet" data-testid="open_form" @click=${() => openPdf(bytes)}>${this.#t("open")}</button>` : nothing}
-      ${bytes ? html`<button type="button" class="quiet" data-testid="save_form" @click=${() => saveFile(bytes, name, "application/octet-stream")}>${this.#t("save")}</button>` : nothing}
+      ${bytes && type === "application/pdf" ? html`<button type="button" class="quiet" data-testid="open_form" @click=${() => openPdf(bytes)}>${this.t("open")}</button>` : nothing}
+      ${bytes ? html`<button type="button" class="quiet" data-testid="save_form" @click=${() => saveFile(bytes, name, "application/octet-stream")}>${this.t("save")}</button>` : nothing}
     </p>`;
   }
 }

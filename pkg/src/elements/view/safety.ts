@@ -3,11 +3,11 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { shareQrSvg, type Device, type EmergencyAccess } from "../../index.js";
 import { saveFile } from "../media/files.js";
-import type { Dialog } from "./dialog.js";
+import type { TextKey } from "../words/language.js";
 import { icon } from "./icons.js";
 import { print, qrImage } from "./parts.js";
 import { Restore } from "./restore.js";
-import { Action, foreign, View, type Host } from "./view.js";
+import { Action, foreign, submitted, View, type Host } from "./view.js";
 
 const MOST_CARDS = 7;
 const LETTERS_IN_A_GROUP = 4;
@@ -25,18 +25,14 @@ interface Cards {
 }
 
 export class Safety extends View {
-  readonly #action: Action;
-  readonly #dialog: Dialog;
-  readonly #restore: Restore;
+  readonly #action = new Action(this.host);
+  readonly #restore = new Restore(this.host);
   #known: Known | null = null;
   #code: string | null = null;
   #cards: Cards | null = null;
 
-  constructor(host: Host, dialog: Dialog) {
+  constructor(host: Host) {
     super(host);
-    this.#action = new Action(host);
-    this.#dialog = dialog;
-    this.#restore = new Restore(host, dialog);
     void this.#read();
   }
 
@@ -92,12 +88,7 @@ export class Safety extends View {
 
   #cardsPart(): TemplateResult {
     if (this.#cards !== null) return this.#cardSheets(this.#cards);
-    const number = (
-      name: string,
-      label: "cards_needed" | "cards_count",
-      value: number,
-      testid: string,
-    ): TemplateResult =>
+    const number = (name: string, label: TextKey, value: number, testid: string): TemplateResult =>
       html`<label class="field"><span>${this.t(label)}</span><input type="number" name=${name} min="2" max=${MOST_CARDS} value=${value} required data-testid=${testid} /></label>`;
     return html`<form @submit=${this.#createCards}>
       <div class="row">${number("threshold", "cards_needed", 2, "share-threshold")}${number("shares", "cards_count", 3, "share-count")}</div>
@@ -167,13 +158,8 @@ export class Safety extends View {
   }
 
   /** Before something grave the passphrase is asked for again: the device may be in other hands. */
-  #confirm(
-    title: "code_title" | "code_remove" | "backup_title" | "cards_title",
-    text: "code_help" | "code_again_help" | "code_remove_help" | "backup_help" | "cards_help",
-    doLabel: "code_do" | "code_remove" | "backup_do" | "cards_do",
-    act: () => Promise<unknown>,
-  ): void {
-    void this.#dialog.ask({
+  #confirm(title: TextKey, text: TextKey, doLabel: TextKey, act: () => Promise<unknown>): void {
+    void this.host.dialog.ask({
       title: this.t(title),
       text: this.t(text),
       doLabel: this.t(doLabel),
@@ -200,9 +186,8 @@ export class Safety extends View {
   }
 
   #createCards = (event: SubmitEvent): void => {
-    event.preventDefault();
-    const form = new FormData(event.target as HTMLFormElement);
-    const [threshold, shares] = [Number(form.get("threshold")), Number(form.get("shares"))];
+    const field = submitted(event);
+    const [threshold, shares] = [Number(field("threshold")), Number(field("shares"))];
     if (threshold > shares) {
       this.#action.fail(this.t("cards_too_few"));
       return;
@@ -231,7 +216,7 @@ export class Safety extends View {
         portal.emergency.accesses(),
       ]);
       this.#known = { device, hasCode, passkeys, accesses };
-      this.session.rememberPasskeys(passkeys.length);
+      if (this.session.vault !== null) this.session.vault.hasPasskey = passkeys.length > 0; // for the lock screen
       this.host.redraw();
     } catch {
       // Locked meanwhile; the page shows that.

@@ -3,23 +3,14 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { Camera } from "../media/camera.js";
 import { icon } from "./icons.js";
-import { Action, View, type Host } from "./view.js";
+import { Action, Part } from "./view.js";
 
-export class Scanner extends View {
-  readonly #action: Action;
+export class Scanner extends Part {
+  readonly #action = new Action(this.host);
   #camera: Camera | null = null;
   #isLit = false;
 
-  constructor(host: Host) {
-    super(host);
-    this.#action = new Action(host);
-  }
-
-  override render(
-    found: (text: string) => void = () => {},
-    accepts: (text: string) => boolean = () => true,
-    testid = "scan-file",
-  ): TemplateResult {
+  render(found: (text: string) => void, accepts: (text: string) => boolean, testid: string): TemplateResult {
     return html`<div class="scanner">
       <div class="row">
         ${

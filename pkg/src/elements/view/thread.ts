@@ -12,10 +12,9 @@ import { Banners } from "./banners.js";
 import { Bubble } from "./bubble.js";
 import { Composer } from "./composer.js";
 import { DigitCheck } from "./digits.js";
-import type { Dialog } from "./dialog.js";
 import { icon } from "./icons.js";
 import { askToDelete, askToRemove } from "./parts.js";
-import { Action, foreign, View, type Host } from "./view.js";
+import { Action, foreign, nameOf, View, type Host } from "./view.js";
 
 /** So close to the end, new messages are followed. */
 const NEAR_PX = 80;
@@ -31,15 +30,17 @@ type Item =
   | { readonly kind: "alert"; readonly key: string; readonly alert: Alert };
 
 export class ThreadView extends View {
-  readonly contactId: string;
-  readonly #dialog: Dialog;
-  readonly #banners: Banners;
-  readonly #attachments: Attachments;
-  readonly #bubble: Bubble;
+  readonly #banners = new Banners(this.host);
+  readonly #attachments = new Attachments(this.host);
+  readonly #bubble = new Bubble(this.host, this.#attachments, {
+    sendAgain: (message) => void this.#sendAgain(message),
+    takeBack: (message) => void this.#act((portal) => portal.cancel(message.id)),
+    remove: (message) => askToDelete(this.host, message),
+  });
   readonly #composer: Composer;
   readonly #digits: DigitCheck;
-  readonly #action: Action;
-  readonly #stopArrivals: () => void;
+  readonly #action = new Action(this.host);
+  readonly #stopArrivals = this.session.onArrival((message) => this.#say(message));
   /** The first message that was unread when the conversation was opened; null once it is known that there is none. */
   #firstUnread: string | null | undefined;
   #isPlaced = false;
@@ -54,21 +55,13 @@ export class ThreadView extends View {
   #endTop = 0;
   #marking: string | null = null;
 
-  constructor(host: Host, dialog: Dialog, contactId: string) {
+  constructor(
+    host: Host,
+    readonly contactId: string,
+  ) {
     super(host);
-    this.#dialog = dialog;
-    this.contactId = contactId;
-    this.#banners = new Banners(host);
-    this.#attachments = new Attachments(host);
-    this.#action = new Action(host);
     this.#composer = new Composer(host, contactId);
-    this.#digits = new DigitCheck(host, dialog, contactId);
-    this.#stopArrivals = this.session.onArrival((message) => this.#say(message));
-    this.#bubble = new Bubble(host, this.#attachments, {
-      sendAgain: (message) => void this.#sendAgain(message),
-      takeBack: (message) => void this.#act((portal) => portal.cancel(message.id)),
-      remove: (message) => askToDelete(this.host, dialog, message),
-    });
+    this.#digits = new DigitCheck(host, contactId);
   }
 
   render(): TemplateResult {
@@ -85,7 +78,7 @@ export class ThreadView extends View {
         ${thread.hasOlder ? html`<button type="button" class="quiet older" data-testid="load-older" @click=${this.#older}>${this.t("load_older")}</button>` : nothing}
         ${thread.failure === null ? nothing : this.#failed(thread)}
         ${thread.isLoaded && thread.messages.length === 0 && isActive ? html`<p class="empty">${this.t("no_messages_yet")}</p>` : nothing}
-        <div class="log" role="log" aria-live="off" aria-label=${this.t("messages_with", { name: contact.name || this.t("this_person") })} tabindex=${thread.messages.length > 0 ? 0 : nothing} data-testid="log"><ol class="messages">
+        <div class="log" role="log" aria-live="off" aria-label=${this.t("messages_with", { name: nameOf(contact, this.host) })} tabindex=${thread.messages.length > 0 ? 0 : nothing} data-testid="log"><ol class="messages">
           ${repeat(
             this.#items(thread),
             ({ key }) => key,
@@ -149,7 +142,7 @@ export class ThreadView extends View {
     if (contactId !== this.contactId || contact === undefined) return;
     const parts = [text?.slice(0, MOST_SAID) ?? "", ...attachments.map((file) => this.t(`kind_${kindOf(file)}`))];
     const said = parts.filter((part) => part !== "").join(". ");
-    this.host.announce(this.t("said_from", { name: contact.name || this.t("this_person"), text: said }));
+    this.host.announce(this.t("said_from", { name: nameOf(contact, this.host), text: said }));
   }
 
   /** Messages with the days between them, where unread ones begin, and what is missing in its place. */
@@ -204,7 +197,7 @@ export class ThreadView extends View {
         <p data-testid="reason">${isDiffering ? this.t("suspect_why") : this.host.words.error(contact.reason)}</p>
         <p>${this.t("suspect_help")}</p>
       </div>
-      <button type="button" class="danger" data-testid="remove-contact" @click=${() => askToRemove(this.host, this.#dialog, contact, "connect")}>${this.t("remove_reconnect")}</button>
+      <button type="button" class="danger" data-testid="remove-contact" @click=${() => askToRemove(this.host, contact, "connect")}>${this.t("remove_reconnect")}</button>
     </section>`;
   }
 

@@ -1,14 +1,18 @@
 /** What every view has: the session, the words, and a way to be drawn again. */
 
 import { html, nothing, type TemplateResult } from "lit";
+import type { Contact } from "../../index.js";
 import type { Session } from "../session/session.js";
 import type { Language, TextKey } from "../words/language.js";
+import type { Dialog } from "./dialog.js";
 
 /** Where a view is shown. */
 export interface Host {
   readonly session: Session;
   readonly words: Language;
   readonly settings: Settings;
+  /** Asks before something that cannot be undone. */
+  readonly dialog: Dialog;
   /** The root that the view is drawn into. */
   readonly view: ParentNode;
   redraw(): void;
@@ -43,12 +47,9 @@ export type Route =
   | { readonly name: "inbox" | "connect" | "safety" | "audit" | "privacy" }
   | { readonly name: "thread" | "person"; readonly contactId: string };
 
-export abstract class View {
-  readonly host: Host;
-
-  constructor(host: Host) {
-    this.host = host;
-  }
+/** A piece of a view. */
+export abstract class Part {
+  constructor(readonly host: Host) {}
 
   get session(): Session {
     return this.host.session;
@@ -58,6 +59,12 @@ export abstract class View {
     return this.host.words.t;
   }
 
+  find<T extends HTMLElement>(selector: string): T | null {
+    return this.host.view.querySelector<T>(selector);
+  }
+}
+
+export abstract class View extends Part {
   abstract render(): TemplateResult;
 
   /** After it was drawn. */
@@ -65,10 +72,6 @@ export abstract class View {
 
   /** It is no longer shown. */
   close(): void {}
-
-  find<T extends HTMLElement>(selector: string): T | null {
-    return this.host.view.querySelector<T>(selector);
-  }
 }
 
 /** One thing at a time that a person asked for: whether it runs, and what came of it. */
@@ -131,6 +134,23 @@ export class Action {
 
 function codeIn(error: unknown): string {
   return typeof error === "object" && error !== null && "code" in error ? String(error.code) : "UNKNOWN";
+}
+
+/** The fields of a form, which this page alone takes. */
+export function submitted(event: SubmitEvent): (name: string) => string {
+  event.preventDefault();
+  const fields = new FormData(event.target as HTMLFormElement);
+  return (name) => String(fields.get(name) ?? "");
+}
+
+/** Of a contact that has not said its name yet, too. */
+export function nameOf({ name }: Contact, { words }: Host): string {
+  return name || words.t("this_person");
+}
+
+/** What stands over an invitation that came with the address. */
+export function offerTitle({ words, settings: { organization } }: Host): string {
+  return organization === "" ? words.t("offered") : words.t("offered_by", { organization });
 }
 
 /** Text that somebody else wrote, isolated so that its direction moves nothing around it. */

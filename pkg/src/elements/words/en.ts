@@ -142,7 +142,6 @@ export const EN = {
   condition_DEVICE_SUPERSEDED: "Another device took the place of this one. You can read here, but not write.",
   condition_DEVICE_FORMER: "Your old device is still in use somewhere. If you do not have it, ask for help.",
   condition_DEVICE_CONTACT: "{name} wrote from an older device. Ask whether both devices are theirs.",
-  condition_STOPPED: "Messages have stopped. Reload this page.",
 
   // Connecting
   connect: "Connect",

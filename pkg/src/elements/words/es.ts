@@ -140,7 +140,6 @@ export const ES: Words = {
   condition_DEVICE_FORMER: "El dispositivo anterior se sigue usando en algún lugar. Si usted no lo tiene, pida ayuda.",
   condition_DEVICE_CONTACT:
     "{name} escribió desde un dispositivo antiguo. Pregunte si ambos dispositivos son de esa persona.",
-  condition_STOPPED: "Los mensajes se han detenido. Recargue esta página.",
 
   connect: "Conectar",
   invite_title: "Conectar con una persona",
