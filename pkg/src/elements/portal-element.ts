@@ -125,7 +125,7 @@ export class TesseraPortal extends TesseraElement {
       ${this.#header(isOpen)}
       ${this.announcer()}
       ${isOpen ? this.#open() : html`<div class="main locked">${this.#main?.render() ?? html`<p class="empty">${t("loading")}</p>`}</div>`}
-      <p class="emergency" part="emergency" data-testid="emergency"><slot name="emergency">${t("not_for_emergencies", { number: this.settings.emergencyNumber })}</slot></p>
+      <p class="emergency hint" part="emergency" data-testid="emergency"><slot name="emergency">${t("not_for_emergencies", { number: this.settings.emergencyNumber })}</slot></p>
       ${this.dialog.render()} ${this.#idle.render()}
     </div>`;
   }

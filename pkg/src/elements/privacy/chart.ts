@@ -26,6 +26,6 @@ export function barChart(
   });
   return html`<figure class="chart chart-${name}">
     <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label=${label} preserveAspectRatio="none">${bars}<path class="axis" d="M0 ${HEIGHT}H${WIDTH}" /></svg>
-    <p class="axis-words"><span>${axis[0]}</span><span>${axis[1]}</span></p>
+    <p class="axis-words hint"><span>${axis[0]}</span><span>${axis[1]}</span></p>
   </figure>`;
 }

@@ -20,15 +20,7 @@ export const base = css`
   *::after {
     box-sizing: border-box;
   }
-  h2,
-  h3,
-  h4,
-  p,
-  ul,
-  ol,
-  dl,
-  dd,
-  fieldset {
+  :is(h2, h3, h4, p, ul, ol, dl, dd, fieldset) {
     margin: 0;
     padding: 0;
     border: 0;
@@ -64,7 +56,9 @@ export const base = css`
   .check .icon {
     vertical-align: middle;
   }
-  .hidden-text {
+  /* The banner below shows in more words that there is no connection; this is what is read aloud. */
+  .hidden-text,
+  .portal[data-wide="false"] .relay {
     position: absolute;
     width: 1px;
     height: 1px;
@@ -77,7 +71,7 @@ export const base = css`
     font-size: 0.875rem;
   }
   /* Without a place in the layout, but there for a screen reader, which reads what is put into it. */
-  .outcome:empty {
+  :is(.outcome, .relay):empty {
     position: absolute;
   }
   .outcome[data-state="failed"],
@@ -198,7 +192,7 @@ export const base = css`
     display: grid;
     gap: 4px;
   }
-  .field > span {
+  .field > :is(span, legend) {
     font-weight: 600;
   }
   .check-field {

@@ -66,9 +66,7 @@ export const conversation = css`
     max-width: 100%;
     width: 46rem;
   }
-  .message[data-state="undelivered"] .bubble,
-  .message[data-state="stopped"] .bubble,
-  .message[data-state="held"] .bubble {
+  .message:is([data-state="undelivered"], [data-state="stopped"], [data-state="held"]) .bubble {
     border: 2px solid var(--t-warn);
   }
   .text {
@@ -93,17 +91,11 @@ export const conversation = css`
     display: flex;
     flex-wrap: wrap;
     gap: 0 8px;
-    color: var(--t-muted);
-    font-size: 0.875rem;
   }
-  .message[data-direction="out"] .meta,
   .message[data-direction="out"] .hint {
     color: var(--t-ink);
   }
   .bubble-buttons {
-    display: flex;
-    flex-wrap: wrap;
-    align-items: center;
     gap: 4px;
   }
   .bubble-buttons:has(> .more:only-child:not([open])) {
@@ -134,12 +126,7 @@ export const conversation = css`
     border-color: var(--t-edge);
   }
   .divider {
-    display: flex;
-    align-items: center;
-    gap: 8px;
     margin-block: 8px;
-    color: var(--t-muted);
-    font-size: 0.875rem;
     justify-content: center;
     text-align: center;
   }
@@ -163,9 +150,6 @@ export const conversation = css`
     color: var(--t-ink);
   }
   .file-name {
-    display: flex;
-    gap: 8px;
-    align-items: center;
     font-weight: 600;
   }
   .photo {
@@ -243,25 +227,23 @@ export const conversation = css`
     border-color: transparent;
     flex: none;
   }
-  .send {
-    flex: none;
-  }
-  .visit {
-    display: flex;
-    align-items: center;
-    gap: 8px;
-    font-size: 0.875rem;
-  }
+  .send,
   .visit span {
     flex: none;
   }
-  .picked {
-    display: grid;
-    gap: 8px;
-  }
+  .divider,
+  .file-name,
+  .visit,
   .picked li {
     display: flex;
     align-items: center;
+    gap: 8px;
+  }
+  .visit {
+    font-size: 0.875rem;
+  }
+  .picked {
+    display: grid;
     gap: 8px;
   }
   .picked li > span {
@@ -276,19 +258,6 @@ export const conversation = css`
     height: 72px;
     object-fit: cover;
     border-radius: 6px;
-  }
-  .pace {
-    display: grid;
-    gap: 4px;
-  }
-  .pace legend {
-    font-weight: 600;
-  }
-  .pace label {
-    display: flex;
-    gap: 12px;
-    align-items: center;
-    min-height: 44px;
   }
   @container tessera (max-width: 25rem) {
     .send span {

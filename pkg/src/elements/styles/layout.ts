@@ -71,17 +71,6 @@ export const layout = css`
     font-size: 0.875rem;
     font-weight: 600;
   }
-  /* The banner below shows it in more words; this is what is read aloud. */
-  .portal[data-wide="false"] .relay {
-    position: absolute;
-    width: 1px;
-    height: 1px;
-    overflow: hidden;
-    clip-path: inset(50%);
-  }
-  .relay:empty {
-    position: absolute;
-  }
   .more {
     position: relative;
   }
@@ -169,8 +158,6 @@ export const layout = css`
     padding: 4px 12px;
     border-top: 1px solid var(--t-line);
     background: var(--t-surface);
-    color: var(--t-muted);
-    font-size: 0.875rem;
     text-align: center;
   }
   .banners {
@@ -187,23 +174,19 @@ export const layout = css`
     padding: 8px 12px;
     border-bottom: 1px solid var(--t-line);
     background: var(--t-surface);
-    border-inline-start: 4px solid var(--t-edge);
+    border-inline-start: 4px solid var(--t-level, var(--t-edge));
   }
   .banner[data-level="warn"] {
-    border-inline-start-color: var(--t-warn);
+    --t-level: var(--t-warn);
     background: var(--t-wash-warn);
   }
   .banner[data-level="stop"] {
-    border-inline-start-color: var(--t-stop);
+    --t-level: var(--t-stop);
     background: var(--t-wash-stop);
   }
-  .banner[data-level="warn"] > .icon,
-  .banner[data-level="warn"] strong {
-    color: var(--t-warn);
-  }
-  .banner[data-level="stop"] > .icon,
-  .banner[data-level="stop"] strong {
-    color: var(--t-stop);
+  .banner > .icon,
+  .banner strong {
+    color: var(--t-level, inherit);
   }
   .banner.tall > button,
   .portal[data-wide="false"] .banner > .row,
@@ -272,14 +255,10 @@ export const layout = css`
   }
   .when {
     grid-area: t;
-    color: var(--t-muted);
-    font-size: 0.875rem;
   }
   .preview {
     grid-area: p;
     min-width: 0;
-    color: var(--t-muted);
-    font-size: 0.875rem;
     overflow: hidden;
     text-overflow: ellipsis;
     white-space: nowrap;

@@ -3,14 +3,18 @@
 import { css } from "lit";
 
 export const pages = css`
+  .page,
+  .lock,
+  .stack {
+    display: grid;
+    gap: 16px;
+    align-content: start;
+  }
   .page {
     width: 100%;
     max-width: 720px;
     margin: 0 auto;
     padding: 16px 12px 32px;
-    display: grid;
-    gap: 16px;
-    align-content: start;
   }
   .page.connect {
     max-width: 560px;
@@ -30,7 +34,8 @@ export const pages = css`
   .card > button:not(.wide) {
     justify-self: start;
   }
-  .card.offered {
+  .card.offered,
+  .check-card {
     border: 2px solid var(--t-accent);
   }
   .steps {
@@ -74,9 +79,6 @@ export const pages = css`
     border-radius: 12px;
     background: #000;
   }
-  .check-card {
-    border: 2px solid var(--t-accent);
-  }
   .digits {
     display: flex;
     gap: 16px;
@@ -97,13 +99,7 @@ export const pages = css`
     grid-template-columns: 1fr 1fr;
     gap: 8px;
   }
-  .person-files {
-    width: 100%;
-  }
   .person-files li {
-    display: flex;
-    flex-wrap: wrap;
-    align-items: center;
     gap: 0 8px;
     padding: 4px 0;
     border-bottom: 1px solid var(--t-line);
@@ -123,9 +119,6 @@ export const pages = css`
     max-width: 400px;
     margin: 0 auto;
     padding: 24px 16px;
-    display: grid;
-    gap: 16px;
-    align-content: start;
   }
   .lock-mark {
     font-size: 2rem;
@@ -175,10 +168,6 @@ export const pages = css`
       display: grid;
     }
   }
-  .log-item time {
-    color: var(--t-muted);
-    font-size: 0.875rem;
-  }
   .page.privacy {
     max-width: 60rem;
   }
@@ -199,11 +188,6 @@ export const pages = css`
     width: 100%;
     height: 96px;
   }
-  .stack {
-    display: grid;
-    gap: 16px;
-    align-content: start;
-  }
   .chart-seen .layer-0 {
     fill: var(--t-edge);
   }
@@ -222,13 +206,8 @@ export const pages = css`
   .axis-words {
     display: flex;
     justify-content: space-between;
-    color: var(--t-muted);
-    font-size: 0.875rem;
   }
   .legend {
-    display: flex;
-    flex-wrap: wrap;
-    align-items: center;
     gap: 4px 8px;
   }
   .key {

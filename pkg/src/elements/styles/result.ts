@@ -30,8 +30,7 @@ export const result = css`
     font-size: 0.875rem;
     font-weight: 600;
   }
-  .report[data-status="entered-in-error"] > .result-warning,
-  .report[data-status="cancelled"] > .result-warning {
+  .report:is([data-status="entered-in-error"], [data-status="cancelled"]) > .result-warning {
     border-color: var(--t-stop);
     background: var(--t-wash-stop);
   }
@@ -74,13 +73,9 @@ export const result = css`
     font-size: 0.875rem;
   }
   .form {
-    display: flex;
-    flex-wrap: wrap;
-    align-items: center;
     gap: 0.2rem 0.5rem;
   }
-  .narrative p,
-  .narrative bdi {
+  .narrative p {
     white-space: pre-line;
     font-size: 0.875rem;
   }
@@ -94,8 +89,7 @@ export const result = css`
     border-collapse: collapse;
     font-size: 0.875rem;
   }
-  .tests th,
-  .tests td {
+  .tests :is(th, td) {
     padding: 0.4rem 0.5rem;
     text-align: start;
     vertical-align: baseline;
@@ -137,23 +131,20 @@ export const result = css`
     gap: 0.3rem;
     align-items: baseline;
     margin-inline-end: 0.4rem;
+    font-weight: 700;
   }
   .flag[data-level="critical"] {
     padding: 0.05rem 0.45rem;
     border-radius: 5px;
     background: var(--t-stop);
     color: var(--t-surface);
-    font-weight: 700;
   }
   .flag[data-level="abnormal"] {
     color: var(--t-stop);
-    font-weight: 700;
-  }
-  .flag[data-level="notice"] {
-    font-weight: 700;
   }
   .flag[data-level="normal"] {
     color: var(--t-ok);
+    font-weight: inherit;
   }
   .flag[data-level="critical"]::before {
     content: "\\203c" / "";
@@ -178,8 +169,7 @@ export const result = css`
     font-size: 0.875rem;
     font-weight: 700;
   }
-  .test[data-status="cancelled"] .row-status,
-  .test[data-status="entered-in-error"] .row-status {
+  .test:is([data-status="entered-in-error"], [data-status="cancelled"]) .row-status {
     color: var(--t-stop);
   }
   .test-more td {
@@ -260,8 +250,7 @@ export const result = css`
     .tests .test[data-depth="2"] {
       padding-inline-start: 1.5rem;
     }
-    .tests .test[data-depth="3"],
-    .tests .test[data-depth="4"] {
+    .tests .test:is([data-depth="3"], [data-depth="4"]) {
       padding-inline-start: 2rem;
     }
     .test-more,

@@ -62,7 +62,7 @@ export class Audit extends View {
     const time = new Date(entry.time * 1000);
     return html`<li class="log-item" data-testid="log-item" data-event=${entry.event}>
       <span>${this.#sentence(entry)} ${entry.label === undefined ? nothing : html`<bdi class="label">${entry.label}</bdi>`}</span>
-      <time datetime=${time.toISOString()}>${this.host.words.dayAndTime(entry.time)}</time>
+      <time class="hint" datetime=${time.toISOString()}>${this.host.words.dayAndTime(entry.time)}</time>
     </li>`;
   }
 

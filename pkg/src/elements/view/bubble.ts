@@ -40,7 +40,7 @@ export class Bubble extends Part {
           () => html`<p class="unreadable" data-testid="unreadable">${this.t("cannot_show")}</p>`,
         )}
         ${transfer === undefined ? nothing : this.#transfer(transfer)}
-        <p class="meta">
+        <p class="meta hint">
           ${this.#time(message.sentAt)}
           <span data-testid="message-state">${this.#state(message, contact)}</span>
         </p>
@@ -114,7 +114,7 @@ export class Bubble extends Part {
   #buttons(message: Message): TemplateResult {
     const { state, direction } = message;
     const failed = direction === "out" && (state === "undelivered" || state === "cancelled" || state === "stopped");
-    return html`<div class="bubble-buttons">
+    return html`<div class="bubble-buttons row">
       ${state === "undelivered" ? html`<button type="button" data-testid="send-again" @click=${() => this.#actions.sendAgain(message)}>${this.t("send_again")}</button>` : nothing}
       ${state === "queued" ? html`<button type="button" class="quiet" data-testid="take-back" @click=${() => this.#actions.takeBack(message)}>${this.t("take_back")}</button>` : nothing}
       ${

@@ -114,10 +114,10 @@ export class Composer extends View {
 
   #paceChoice(seconds: number): TemplateResult {
     const choice = (pace: Pace, label: string): TemplateResult =>
-      html`<label><input type="radio" name="pace" data-testid="pace-${pace}" .checked=${this.#pace === pace} @change=${() => {
+      html`<label class="check-field"><input type="radio" name="pace" data-testid="pace-${pace}" .checked=${this.#pace === pace} @change=${() => {
         this.#pace = pace;
       }} /> ${label}</label>`;
-    return html`<fieldset class="pace" data-testid="pace"><legend>${this.t("pace_question")}</legend>
+    return html`<fieldset class="field" data-testid="pace"><legend>${this.t("pace_question")}</legend>
       ${choice("steady", this.t("pace_quietly", { time: this.host.words.span(seconds) }))}
       ${choice("prompt", this.t("pace_now"))}</fieldset>`;
   }

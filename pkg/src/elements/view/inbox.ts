@@ -70,8 +70,8 @@ export class Inbox extends View {
         @click=${() => this.host.go({ name: "thread", contactId: contact.id })}>
         <span class="avatar" aria-hidden="true">${initials(contact.name)}</span>
         <span class="who">${contact.name === "" ? this.t("new_person") : foreign(contact.name)}</span>
-        <span class="when">${last === null ? nothing : this.host.words.brief(timeOf(last))}</span>
-        <span class="preview">${this.#preview(contact, last, hasDraft)}</span>
+        <span class="when hint">${last === null ? nothing : this.host.words.brief(timeOf(last))}</span>
+        <span class="preview hint">${this.#preview(contact, last, hasDraft)}</span>
         <span class="marks">
           ${isWarned ? html`<span class="mark warn">${icon("warn")}<span class="hidden-text">${this.t("needs_look")}</span></span>` : nothing}
           ${unread > 0 ? html`<span class="badge" data-testid="unread">${unread > 99 ? "99+" : unread}<span class="hidden-text"> ${this.t("unread")}</span></span>` : nothing}

@@ -75,10 +75,10 @@ export class Person extends View {
   #fileList(): TemplateResult | typeof nothing {
     if (this.#files.length === 0) return nothing;
     return html`<h3>${this.t("files_title")}</h3>
-      <ul class="person-files" data-testid="person-files">${repeat(
+      <ul class="person-files wide" data-testid="person-files">${repeat(
         this.#files,
         ({ key }) => key,
-        ({ file, message }) => html`<li>
+        ({ file, message }) => html`<li class="row">
           <span>${foreign(saveName(file))}<span class="hint"> ${this.host.words.shortDay(timeOf(message))}</span></span>
           <button type="button" class="quiet" data-testid="person-file" @click=${() => this.#save(file)}>${icon("down")} ${this.t("save_file", { size: this.host.words.size(file.size) })}<span class="hidden-text"> ${saveName(file)}</span></button>
         </li>`,

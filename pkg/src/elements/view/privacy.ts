@@ -68,7 +68,7 @@ export class Privacy extends View {
       <div class="columns">
         <section class="card"><h3>${this.t("privacy_seen")}</h3>${barChart([cells], "seen", seen, axis)}<p data-testid="seen">${seen}</p>
           <h3>${this.t("privacy_own")}</h3>${barChart([received, sent], "own", own, axis)}<p data-testid="own">${own}</p>
-          <p class="legend"><span class="key layer-1"></span>${this.t("privacy_sent")} <span class="key layer-0"></span>${this.t("privacy_received")}</p></section>
+          <p class="legend row"><span class="key layer-1"></span>${this.t("privacy_sent")} <span class="key layer-0"></span>${this.t("privacy_received")}</p></section>
         <div class="stack">
           <section class="card"><h3>${this.t("privacy_hidden")}</h3><ul class="points">${this.#points(["privacy_cannot_who", "privacy_cannot_what", "privacy_cannot_which"])}</ul></section>
           <section class="card"><h3>${this.t("privacy_service")}</h3><ul class="points">${this.#points(["privacy_service_address", "privacy_service_bucket", "privacy_service_cover"])}</ul></section>

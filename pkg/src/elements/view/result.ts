@@ -135,7 +135,7 @@ class ResultView extends Part {
     const bytes = form.bytes();
     const type = form.contentType.split(";")[0]?.trim().toLowerCase() ?? "";
     const name = `${plainName(form.title) || "attachment"}.${EXTENSIONS[type] ?? "bin"}`;
-    return html`<p class="form">
+    return html`<p class="form row">
       <span><strong>${label}: </strong>${words(form.content)}</span>
       ${bytes && type === "application/pdf" ? html`<button type="button" class="quiet" data-testid="open_form" @click=${() => openPdf(bytes)}>${this.t("open")}</button>` : nothing}
       ${bytes ? html`<button type="button" class="quiet" data-testid="save_form" @click=${() => saveFile(bytes, name, "application/octet-stream")}>${this.t("save")}</button>` : nothing}

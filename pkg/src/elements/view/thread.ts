@@ -171,11 +171,11 @@ export class ThreadView extends View {
 
   #item(item: Item, contact: Contact): unknown {
     const { words } = this.host;
-    if (item.kind === "day") return html`<li class="divider"><time>${words.day(item.time)}</time></li>`;
+    if (item.kind === "day") return html`<li class="divider hint"><time>${words.day(item.time)}</time></li>`;
     if (item.kind === "unread")
-      return html`<li class="divider unread-divider"><span>${this.t("unread_from_here")}</span></li>`;
+      return html`<li class="divider hint unread-divider"><span>${this.t("unread_from_here")}</span></li>`;
     if (item.kind === "alert")
-      return html`<li class="divider alert-here" data-testid="missing-here">${icon("warn")} <span>${this.t(item.alert.kind === "missing" ? "missing_here" : "blocked_here", { count: item.alert.count })} · ${words.dayAndTime(item.alert.time)}</span></li>`;
+      return html`<li class="divider hint alert-here" data-testid="missing-here">${icon("warn")} <span>${this.t(item.alert.kind === "missing" ? "missing_here" : "blocked_here", { count: item.alert.count })} · ${words.dayAndTime(item.alert.time)}</span></li>`;
     const { message, continues } = item;
     const transfer =
       message.state === "queued" ? this.session.transfers.find(({ id }) => id === message.id) : undefined;
