@@ -136,3 +136,20 @@ describe("HL7 v2", () => {
     assert.match(resultText(encode(`${message}\r${"NTE|1||x\r".repeat(5_000)}`)), /There is more in the original/);
   });
 });
+
+describe("a code without a name, which is shown with its system, stays in one piece", () => {
+  const coded = (code) => ({ coding: [{ system: "http://snomed.info/sct", code }] });
+
+  test("as the group that a range is for", () => {
+    const range = { low: mg(0.5), high: mg(1), appliesTo: [coded("248152002"), coded("112144000")] };
+    const text = told(observation({ referenceRange: [range] }));
+    assert.match(text, /· for SNOMED CT 248152002, SNOMED CT 112144000$/m);
+  });
+
+  test("as the condition of a specimen", () => {
+    const condition = [coded("281279002"), coded("281282007")];
+    const specimen = { resourceType: "Specimen", id: "s", type: { text: "Blood" }, condition };
+    const text = told(observation({ contained: [specimen], specimen: { reference: "#s" } }));
+    assert.match(text, /Blood, SNOMED CT 281279002, SNOMED CT 281282007$/m);
+  });
+});

@@ -38,6 +38,11 @@ export function conceptName(source: Json | undefined, lang: Lang): Phrase | null
   return name ?? absence(concept, lang);
 }
 
+/** The names of those that have one. A name may have several parts, so they are not flattened. */
+export function conceptNames(sources: readonly JsonObject[], lang: Lang): Phrase[] {
+  return sources.map((source) => conceptName(source, lang)).filter((name) => name !== null);
+}
+
 /** A code that has no name: never a bare number. */
 function codeName(code: string, system: string | null, lang: Lang): Phrase {
   if (system === ABSENT_SYSTEM) return formatAbsence(code, lang);

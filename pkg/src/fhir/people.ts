@@ -1,6 +1,6 @@
 /** Names of referenced patients, performers and specimens. */
 
-import { conceptName } from "./concept.js";
+import { conceptName, conceptNames } from "./concept.js";
 import { formatTime } from "./date.js";
 import { list, object, text, texts } from "./json.js";
 import { distinct, foreign, join, phrase, type Phrase } from "./phrase.js";
@@ -73,12 +73,11 @@ function specimenName(specimen: JsonObject, formatter: Formatter): Phrase | null
   const collection = object(specimen["collection"]);
   const when = collection && formatTime(collection, "collected", formatter);
   const unusable = UNUSABLE[text(specimen["status"]) ?? ""];
-  const conditions = list(specimen["condition"]).flatMap((condition) => conceptName(condition, formatter.lang) ?? []);
   const names = distinct([
     type ?? [],
     ...containers,
     unusable === undefined ? [] : [formatter.words(unusable)],
-    ...conditions.map((condition) => [condition]),
+    ...conceptNames(list(specimen["condition"]), formatter.lang),
   ]);
   const all = [...names, ...(when ? [phrase(`${formatter.words("collected")} `, when)] : [])];
   return all.length > 0 ? join(all, ", ") : null;

@@ -1,6 +1,6 @@
 /** Reference ranges, and the flag that may be computed from one. */
 
-import { conceptName } from "./concept.js";
+import { conceptName, conceptNames } from "./concept.js";
 import type { Flag } from "./interpretation.js";
 import { decimal, has, list, object, text } from "./json.js";
 import { foreign, join, phrase, type Phrase } from "./phrase.js";
@@ -16,14 +16,13 @@ export function formatRange(range: JsonObject, formatter: Formatter): Phrase | n
   const plain = text(range["text"]);
   const stated = [limits, plain === null ? null : foreign(plain)].filter((part) => part !== null);
   const body = join(stated, "; ");
-  const groups = formatter.some(range["appliesTo"]).flatMap((group) => conceptName(group, lang) ?? []);
-  const named = groups.map((group) => [group]);
+  const groups = conceptNames(formatter.some(range["appliesTo"]), lang);
   const age = formatAge(object(range["age"]), formatter);
   const type = conceptName(range["type"], lang);
   const content = join(
     [
       phrase(type, type && body.length > 0 ? ": " : null, body),
-      groups.length > 0 ? phrase(`${words("applies_to")} `, join(named, ", ")) : [],
+      groups.length > 0 ? phrase(`${words("applies_to")} `, join(groups, ", ")) : [],
       age ?? [],
       areSwapped(range) ? [words("limits_swapped")] : [],
     ].filter((part) => part.length > 0),
