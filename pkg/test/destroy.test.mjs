@@ -79,9 +79,9 @@ describe("destroy", () => {
       await a.dispose();
       const error = await refused("VAULT_MISSING", () => open(store));
       assert.equal(error.cause, undefined, "nobody is told that it was cleared");
-      const anew = await open(store, { create: true });
-      assert.deepEqual(await anew.contacts(), []);
-      await anew.dispose();
+      const fresh = await open(store, { create: true });
+      assert.deepEqual(await fresh.contacts(), []);
+      await fresh.dispose();
     });
   }
 
@@ -106,9 +106,9 @@ describe("destroy", () => {
     store.commit = commit;
     await a.vault.destroy();
     assert.deepEqual((await store.list("")).entries, []);
-    const anew = await open(taken, { create: true });
+    const fresh = await open(taken, { create: true });
     assert.deepEqual((await taken.list("b/")).entries, [], "what was left goes with the next vault");
-    await anew.dispose();
+    await fresh.dispose();
     // The scan can fail: a copy from before it opens.
     await (await open(before)).dispose();
   });
@@ -154,8 +154,8 @@ describe("a vault that was cleared", () => {
     assert.equal(missing.cause.code, "VAULT_EVICTED");
     await refused("VAULT_EVICTED", () => open(store, { create: true }));
     assert.deepEqual((await store.list("")).entries, []);
-    const anew = await open(store, { create: true, afterEviction: true });
-    await anew.dispose();
+    const fresh = await open(store, { create: true, afterEviction: true });
+    await fresh.dispose();
     await (await open(store)).dispose();
   });
 
