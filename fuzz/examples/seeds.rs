@@ -145,7 +145,7 @@ fn sealed(rng: &mut Counting) -> Result<()> {
         content_type: content_type.clone(),
         blinding: seed.blinding(&session),
         pseudonym,
-        proof: proof.clone(),
+        proof,
         checked: Some((CheckedBy::Digits, sent_at)),
     };
     write("evidence", "of_no_payload", &evidence.encode())?;
@@ -300,6 +300,7 @@ fn relay(rng: &mut Counting) -> Result<()> {
             mean: None,
             note: Some("bounds nothing".into()),
         },
+        federation: Vec::new(),
         time: 1_795_300_000,
     };
     write("relay_json", "info", &serde_json::to_vec(&info)?)?;

@@ -119,8 +119,8 @@ pub(crate) fn types(workspace: &Workspace) -> Vec<Check> {
     ]
 }
 
-/// Clippy for the workspace, for the wasm modules together, alone and with the benchmark's bindings, and for
-/// the relay with the features that it asks for itself.
+/// Clippy for the workspace, for the wasm modules together, alone and with the benchmark's bindings, for the
+/// relay with the features that it asks for itself, and for the fuzz targets, which are a workspace of their own.
 pub(crate) fn lints(workspace: &Workspace) -> Vec<Check> {
     const FIX: &str = "Fix the warnings above; cargo clippy --fix helps with some";
     let clippy = |name, arguments: &[&str]| {
@@ -149,5 +149,9 @@ pub(crate) fn lints(workspace: &Workspace) -> Vec<Check> {
         ),
         // The workspace unifies features, which would hide that the relay needs another one.
         clippy("clippy, relay alone", &["--package=tessera-relay"]),
+        clippy(
+            "clippy, fuzz",
+            &["--manifest-path=fuzz/Cargo.toml", "--all-targets"],
+        ),
     ]
 }
