@@ -140,8 +140,8 @@ test("two devices of one person notice each other, and so does a contact", async
   const [toB, toA] = await enrol(old, b);
   const fresh = await restore(await old.vault.backup());
   const events = { old: record(old, "device"), fresh: record(fresh, "device"), b: record(b, "device") };
-  await fresh.sync({ flush: true });
-  // The old device writes before it hears of the new one.
+  await syncedUntil([fresh], "an index of its own", async () => (await fresh.device()).ready);
+  // The old device writes a second later, before it hears of the new one.
   await new Promise((resolve) => setTimeout(resolve, 2100));
   const nothingNew = new TextEncoder().encode('{"oldest":null,"batches":[],"segments":[]}');
   between.onGet = (path, answer) => (path.endsWith("/index") ? nothingNew : answer);

@@ -8,6 +8,21 @@ use tessera::{
 use crate::{devices::*, stage::*};
 
 #[test]
+fn a_contact_is_warned_if_the_former_device_is_heard_first() {
+    let (mut relay, mut old, mut b, b_at_a, a_at_b) = pair();
+    let mut new = restored(&backup(&old));
+    rounds(&mut relay, &mut [&mut new], 1);
+    old.send(b_at_a, "from the old device", relay.now())
+        .unwrap();
+    old.post(&mut relay);
+    rounds(&mut relay, &mut [&mut b], 2);
+    assert_eq!(texts(&b, a_at_b), ["from the old device"]);
+    assert_eq!(notices(&b), []);
+    rounds(&mut relay, &mut [&mut new, &mut b], 3);
+    assert_eq!(notices(&b), [DeviceNotice::Contact { contact_id: a_at_b }]);
+}
+
+#[test]
 fn both_devices_detect_each_other() {
     let (mut relay, mut old, mut b, b_at_a, a_at_b) = pair();
     let mut new = restored(&backup(&old));

@@ -256,15 +256,27 @@ mod tests {
             what: AnnouncementKind::Superseded(0),
         };
         let contact = ContactId([1; 8]);
-        assert!(device.heard_contact(contact, (1, 0), NOW, &mut tx()));
+        assert!(device.heard_contact(contact, (1, 0), (NOW, Some(NOW)), &mut tx()));
         for reported in [1, 0] {
             let mut tx = tx();
             device.hear(former.clone(), &mut tx);
             assert_eq!(tx.events.len(), reported);
             let mut tx = Transaction::new(NOW);
             let late = NOW.plus(1);
-            assert!(!device.heard_contact(contact, (0, 1), late, &mut tx));
+            assert!(!device.heard_contact(contact, (0, 1), (late, None), &mut tx));
             assert_eq!(tx.events.len(), reported);
         }
+    }
+
+    #[test]
+    fn a_contacts_older_device_is_reported_if_its_message_came_first() {
+        let mut device = restored();
+        let contact = ContactId([1; 8]);
+        let mut tx = Transaction::new(NOW);
+        let times = (NOW, Some(NOW.plus(1)));
+        assert!(device.heard_contact(contact, (1, 0), times, &mut tx));
+        assert_eq!(tx.events.len(), 1);
+        device.heard_contact(contact, (0, 1), (NOW.plus(2), None), &mut tx);
+        assert_eq!(tx.events.len(), 1, "once");
     }
 }

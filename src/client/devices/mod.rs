@@ -158,12 +158,13 @@ impl Devices {
     }
 
     /// A contact's delivery came from this device; `newest` is the newest one
-    /// seen before. Whether the contact's newest device is a new one.
+    /// seen before, and `last_message` the time of the newest message of the
+    /// contact. Whether the contact's newest device is a new one.
     pub(crate) fn heard_contact(
         &mut self,
         id: ContactId,
         (device, newest): (u8, u8),
-        sent_at: UnixTime,
+        (sent_at, last_message): (UnixTime, Option<UnixTime>),
         tx: &mut Transaction,
     ) -> bool {
         if device > newest {
@@ -175,20 +176,33 @@ impl Devices {
             };
             self.contacts.insert(id, newest);
             touch(tx);
+            // An older device's messages may arrive first.
+            if let Some(last) = last_message {
+                self.older_device_sent(id, last, tx);
+            }
             return true;
         }
-        let Some(newest) = self.contacts.get_mut(&id) else {
-            return false;
-        };
-        if device == newest.device && sent_at.0 < newest.since {
-            newest.since = sent_at.0;
-            touch(tx);
-        } else if device < newest.device && sent_at.0 > newest.since && !newest.reported {
+        match self.contacts.get_mut(&id) {
+            Some(newest) if device == newest.device && sent_at.0 < newest.since => {
+                newest.since = sent_at.0;
+                touch(tx);
+            }
+            Some(newest) if device < newest.device => self.older_device_sent(id, sent_at, tx),
+            _ => {}
+        }
+        false
+    }
+
+    /// Warns once if an older device of a contact sent after the newest one began.
+    fn older_device_sent(&mut self, id: ContactId, sent_at: UnixTime, tx: &mut Transaction) {
+        if let Some(newest) = self.contacts.get_mut(&id)
+            && sent_at.0 > newest.since
+            && !newest.reported
+        {
             newest.reported = true;
             touch(tx);
             tx.emit(Event::Device(DeviceNotice::Contact { contact_id: id }));
         }
-        false
     }
 
     /// Deletes the state of a removed contact.

@@ -136,8 +136,10 @@ impl Client {
             };
             self.report_gap(gap, tx);
         }
-        let (devices, sent_at) = (&mut self.devices, delivery.sent_at());
-        if devices.heard_contact(id, (device, newest), sent_at, tx) {
+        let last_message = (device > newest).then(|| self.messages.last_received(id));
+        let times = (delivery.sent_at(), last_message.flatten());
+        let devices = &mut self.devices;
+        if devices.heard_contact(id, (device, newest), times, tx) {
             // From now on the new device's whole window is watched every day.
             let grace = self.settings.grace();
             if let Some(contact) = self.contacts.get(id) {

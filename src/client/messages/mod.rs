@@ -71,6 +71,12 @@ impl Messages {
         range.map(|(message, held)| (*message, held))
     }
 
+    /// The latest time of sending among the messages of a contact.
+    pub(crate) fn last_received(&self, contact: ContactId) -> Option<UnixTime> {
+        let received = self.with(contact).filter(|(_, held)| !held.outgoing);
+        received.map(|(_, held)| UnixTime(held.sent_at)).max()
+    }
+
     fn restore(&mut self, message: MessageRef, held: Message) {
         if held.outgoing {
             let sent = (message.contact, held.session.clone());

@@ -1,0 +1,154 @@
+//! The tests that failed and what each says of it, read from what `cargo test` and `node --test` print.
+
+/// How much of what a failed test says is shown, in lines.
+const LINES: usize = 16;
+
+/// A failed test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    name: String,
+    /// The first lines of what it says.
+    reason: Vec<String>,
+}
+
+impl Failure {
+    fn new<'a>(name: &str, said: impl Iterator<Item = &'a str>) -> Self {
+        let told = said.map(str::trim_end).filter(|line| !line.is_empty());
+        let reason = told.take(LINES).map(str::to_owned).collect();
+        Self {
+            name: name.to_owned(),
+            reason,
+        }
+    }
+
+    /// The name, then the reason.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.name)
+            .chain(&self.reason)
+            .map(String::as_str)
+    }
+}
+
+/// The failed tests of `output`, in its order.
+pub(crate) fn read(output: &str) -> Vec<Failure> {
+    let lines: Vec<&str> = output.lines().collect();
+    (0..lines.len())
+        .filter_map(|at| lines.get(at..)?.split_first())
+        .filter_map(|(line, after)| rust_failure(line, after).or_else(|| node_failure(line, after)))
+        .collect()
+}
+
+/// `---- name stdout ----`, then what the test printed.
+fn rust_failure(line: &str, after: &[&str]) -> Option<Failure> {
+    let name = line.strip_prefix("---- ")?.strip_suffix(" stdout ----")?;
+    let ends = |line: &&&str| line.starts_with("---- ") || **line == "failures:";
+    Some(Failure::new(
+        name,
+        after.iter().take_while(|line| !ends(line)).copied(),
+    ))
+}
+
+/// `not ok 2 - name` (TAP) at any depth, then fields between `---` and `...`. A test that failed only
+/// because a test in it did is left out.
+fn node_failure(line: &str, after: &[&str]) -> Option<Failure> {
+    let (number, name) = line
+        .trim_start()
+        .strip_prefix("not ok ")?
+        .split_once(" - ")?;
+    number.parse::<usize>().ok()?;
+    let fields = || {
+        after
+            .iter()
+            .map(|line| line.trim())
+            .take_while(|line| *line != "...")
+    };
+    if fields().any(|line| line == "failureType: 'subtestsFailed'") {
+        return None;
+    }
+    let error = fields()
+        .skip_while(|line| !line.starts_with("error:"))
+        .take_while(|line| !line.starts_with("code:") && !line.starts_with("stack:"));
+    Some(Failure::new(name, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(name: &str, reason: &[&str]) -> Failure {
+        Failure::new(name, reason.iter().copied())
+    }
+
+    #[test]
+    fn reads_cargo_test() {
+        let output = "
+test a::b ... FAILED
+test c ... ok
+
+failures:
+
+---- a::b stdout ----
+
+thread 'a::b' panicked at src/a.rs:1:2:
+left is not right
+note: run with `RUST_BACKTRACE=1`
+
+---- d stdout ----
+Error: Closed
+
+
+failures:
+    a::b
+    d
+";
+        let panicked = [
+            "thread 'a::b' panicked at src/a.rs:1:2:",
+            "left is not right",
+            "note: run with `RUST_BACKTRACE=1`",
+        ];
+        assert_eq!(
+            read(output),
+            [failure("a::b", &panicked), failure("d", &["Error: Closed"])]
+        );
+    }
+
+    #[test]
+    fn reads_node_without_the_tests_around() {
+        let output = "
+# Subtest: outer
+    not ok 1 - inner - with a dash
+      ---
+      duration_ms: 7.0
+      failureType: 'testCodeFailure'
+      error: |-
+        x
+
+        y
+      code: 'ERR_ASSERTION'
+      stack: |-
+        somewhere
+      ...
+not ok 1 - outer
+  ---
+  failureType: 'subtestsFailed'
+  error: '1 subtest failed'
+  ...
+";
+        assert_eq!(
+            read(output),
+            [failure("inner - with a dash", &["error: |-", "x", "y"])]
+        );
+    }
+
+    #[test]
+    fn keeps_the_first_lines() {
+        let said = "---- long stdout ----\n".to_owned() + &"line\n".repeat(99);
+        let failures = read(&said);
+        assert_eq!(failures.first().map(|one| one.reason.len()), Some(LINES));
+    }
+
+    #[test]
+    fn passed_tests_are_no_failures() {
+        assert_eq!(read("ok 1 - a\ntest b ... ok\nis not ok 1 - c\n"), []);
+    }
+}
