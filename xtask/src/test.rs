@@ -2,6 +2,7 @@
 
 mod count;
 mod dependencies;
+mod failures;
 mod outcome;
 mod suite;
 mod suites;
@@ -113,7 +114,7 @@ fn run_suite(suite: Suite, logs: &Path, broken: &AtomicBool) -> Outcome {
     suite.run(logs)
 }
 
-/// Prints the table and, last, the line that scripts read.
+/// Prints the table, what failed and, last, the line that scripts read.
 fn report(outcomes: &[Outcome], elapsed: Duration) -> ExitCode {
     println!(
         "\n{:<22} {:>7} {:>7} {:>8} {:>8}",
@@ -132,6 +133,12 @@ fn report(outcomes: &[Outcome], elapsed: Duration) -> ExitCode {
         );
         for remark in &outcome.remarks {
             println!("{:<22} {remark}", "");
+        }
+    }
+    for outcome in outcomes {
+        for failure in &outcome.failures {
+            let told: Vec<&str> = failure.lines().collect();
+            println!("\n{} failed: {}", outcome.name, told.join("\n    "));
         }
     }
     let total: Count = outcomes.iter().map(|outcome| outcome.count).sum();

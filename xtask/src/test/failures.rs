@@ -65,10 +65,11 @@ fn node_failure(line: &str, after: &[&str]) -> Option<Failure> {
     if fields().any(|line| line == "failureType: 'subtestsFailed'") {
         return None;
     }
+    let place = fields().filter(|line| line.starts_with("location:"));
     let error = fields()
         .skip_while(|line| !line.starts_with("error:"))
         .take_while(|line| !line.starts_with("code:") && !line.starts_with("stack:"));
-    Some(Failure::new(name, error))
+    Some(Failure::new(name, place.chain(error)))
 }
 
 #[cfg(test)]
@@ -119,6 +120,7 @@ failures:
     not ok 1 - inner - with a dash
       ---
       duration_ms: 7.0
+      location: 'a.test.mjs:2:47'
       failureType: 'testCodeFailure'
       error: |-
         x
@@ -134,10 +136,8 @@ not ok 1 - outer
   error: '1 subtest failed'
   ...
 ";
-        assert_eq!(
-            read(output),
-            [failure("inner - with a dash", &["error: |-", "x", "y"])]
-        );
+        let reason = ["location: 'a.test.mjs:2:47'", "error: |-", "x", "y"];
+        assert_eq!(read(output), [failure("inner - with a dash", &reason)]);
     }
 
     #[test]

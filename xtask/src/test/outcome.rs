@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::count::Count;
+use super::failures::Failure;
 
 /// How much of a failed suite's log is shown, in lines.
 const TAIL: usize = 80;
@@ -17,13 +18,15 @@ pub(crate) struct Outcome {
     pub(crate) blocks: bool,
     /// Lines for the table: why a check failed or was skipped, what was measured.
     pub(crate) remarks: Vec<String>,
+    /// The tests that failed, as far as their program names them.
+    pub(crate) failures: Vec<Failure>,
     pub(super) log: Option<PathBuf>,
     /// What the tests printed that must be seen even if they pass.
     pub(super) notes: Vec<String>,
 }
 
 impl Outcome {
-    /// Prints how the suite ended; after a failure, also the end of its log.
+    /// Prints how the suite ended; after a failure, also what failed, or else the end of the log.
     pub(crate) fn announce(&self) {
         let seconds = self.elapsed.as_secs_f64();
         let Count { passed, failed, .. } = self.count;
@@ -38,7 +41,13 @@ impl Outcome {
         let mut text = format!("FAILED  {} ({seconds:.1} s) {remarks}\n", self.name);
         if let Some(log) = &self.log {
             let printed = fs::read(log).unwrap_or_default();
-            for line in tail(&String::from_utf8_lossy(&printed), TAIL) {
+            let printed = String::from_utf8_lossy(&printed);
+            let told = if self.failures.is_empty() {
+                tail(&printed, TAIL)
+            } else {
+                self.failures.iter().flat_map(Failure::lines).collect()
+            };
+            for line in told {
                 text.push_str("        ");
                 text.push_str(line);
                 text.push('\n');

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use super::count::Count;
+use super::failures;
 use super::outcome::{Outcome, notes};
 use crate::process::{End, Group, describe};
 
@@ -113,6 +114,7 @@ impl Suite {
             elapsed: Duration::ZERO,
             blocks: false,
             remarks: vec![format!("not run: {why}")],
+            failures: Vec::new(),
             log: None,
             notes: Vec::new(),
         }
@@ -128,6 +130,7 @@ impl Suite {
             elapsed: Duration::ZERO,
             blocks: false,
             remarks: Vec::new(),
+            failures: Vec::new(),
             log: Some(log.clone()),
             notes: Vec::new(),
         };
@@ -151,7 +154,12 @@ impl Suite {
             }
         }
         outcome.elapsed = start.elapsed();
-        outcome.notes = notes(&fs::read_to_string(&log).unwrap_or_default());
+        let printed = fs::read(&log).unwrap_or_default();
+        let printed = String::from_utf8_lossy(&printed);
+        outcome.notes = notes(&printed);
+        if outcome.count.failed > 0 {
+            outcome.failures = failures::read(&printed);
+        }
         outcome
     }
 }
