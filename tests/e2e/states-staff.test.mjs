@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { until } from "../node/until.mjs";
 import { launch } from "./support/browser.mjs";
 import { defineHelpers } from "./support/drawn.mjs";
 import { connect, STAFF, unlock } from "./support/hospital.mjs";
@@ -59,6 +60,25 @@ describe("a laboratory", () => {
     await inLooks(page, "lab-outbox");
     await relay.up();
     await row("delivered").nth(2).waitFor();
+  });
+
+  test("a result that leaves already cannot be taken back", async () => {
+    const { page, context } = lab;
+    const posts = [];
+    let holds = true;
+    const post = () => until("a post", () => posts.shift());
+    await context.route("**/v1/cells", (route) => (holds ? posts.push(route) : route.continue()));
+    const before = await post();
+    await page.locator('[data-testid="send-result"][data-file="hba1c.json"]').click();
+    const row = page.locator('[data-testid="outbox-row"][data-state="queued"]');
+    await row.waitFor();
+    await before.continue();
+    const leaving = await post(); // It was made after the result was sent.
+    await row.getByTestId("take-back").click();
+    await row.getByText("It is being sent now and cannot be taken back").waitFor();
+    holds = false;
+    await leaving.continue();
+    await row.waitFor({ state: "detached" });
   });
 
   test("no look had a finding", nothingFound);

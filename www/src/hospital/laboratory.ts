@@ -54,6 +54,8 @@ class Outbox implements Laboratory {
   #contacts: readonly Contact[] = [];
   #messages: readonly Message[] = [];
   #refused: readonly Refused[] = [];
+  /** Messages that could not be taken back. */
+  readonly #leaving = new Set<string>();
   #to = "";
   #reading: Promise<void> = Promise.resolve();
 
@@ -244,13 +246,14 @@ class Outbox implements Laboratory {
   #sent(message: Message): Row {
     const { id, contactId, attachments, sentAt, state, leavesBy } = message;
     const time = leavesBy === undefined ? "" : this.#clock(leavesBy);
+    const waiting = time === "" ? "state_queued" : "state_leaves";
     return {
       id,
       title: attachments[0]?.filename ?? this.#say("a_file"),
       to: this.#contacts.find((contact) => contact.id === contactId)?.name ?? "",
       time: sentAt,
       state,
-      key: state === "queued" && time !== "" ? "state_leaves" : `state_${state as SentState}`,
+      key: state !== "queued" ? `state_${state as SentState}` : this.#leaving.has(id) ? "state_leaving" : waiting,
       values: { time },
       again: state === "undelivered" || state === "cancelled" ? () => this.#sendAgain(message) : null,
       takeBack: state === "queued" ? () => this.#takeBack(id) : null,
@@ -280,10 +283,12 @@ class Outbox implements Laboratory {
   }
 
   async #takeBack(id: string): Promise<void> {
-    // It may have left meanwhile; then its state says so.
-    await this.#portal?.cancel(id).catch((error: unknown) => {
+    try {
+      await this.#portal?.cancel(id);
+    } catch (error) {
       if (!isTesseraError(error)) throw error;
-    });
+      this.#leaving.add(id);
+    }
     this.#read();
   }
 

@@ -66,6 +66,7 @@ const TEXT = {
   a_file: ["A file", "Un archivo"],
   state_queued: ["Waiting to leave", "En espera"],
   state_leaves: ["Waiting. Leaves by {time}", "En espera. Sale antes de: {time}"],
+  state_leaving: ["It is being sent now and cannot be taken back", "Se está enviando y ya no se puede retirar"],
   state_sent: ["Sent. Not yet on their device", "Enviado. Todavía no está en el dispositivo de destino"],
   state_delivered: ["On their device", "En el dispositivo de destino"],
   state_undelivered: [
