@@ -1,5 +1,7 @@
 //! The tests that failed and what each says of it, read from what `cargo test` and `node --test` print.
 
+use std::collections::HashSet;
+
 /// How much of what a failed test says is shown, in lines.
 const LINES: usize = 16;
 
@@ -32,20 +34,26 @@ impl Failure {
 /// The failed tests of `output`, in its order.
 pub(crate) fn read(output: &str) -> Vec<Failure> {
     let lines: Vec<&str> = output.lines().collect();
+    let failed: HashSet<&str> = lines.iter().filter_map(|line| rust_name(line)).collect();
     (0..lines.len())
         .filter_map(|at| lines.get(at..)?.split_first())
-        .filter_map(|(line, after)| rust_failure(line, after).or_else(|| node_failure(line, after)))
+        .filter_map(|(line, after)| {
+            rust_failure(line, after, &failed).or_else(|| node_failure(line, after))
+        })
         .collect()
 }
 
-/// `---- name stdout ----`, then what the test printed.
-fn rust_failure(line: &str, after: &[&str]) -> Option<Failure> {
+/// `test name ... FAILED`
+fn rust_name(line: &str) -> Option<&str> {
+    line.strip_prefix("test ")?.strip_suffix(" ... FAILED")
+}
+
+/// `---- name stdout ----`, then what the test printed. Tests that passed may be shown like this too.
+fn rust_failure(line: &str, after: &[&str], failed: &HashSet<&str>) -> Option<Failure> {
     let name = line.strip_prefix("---- ")?.strip_suffix(" stdout ----")?;
     let ends = |line: &&&str| line.starts_with("---- ") || **line == "failures:";
-    Some(Failure::new(
-        name,
-        after.iter().take_while(|line| !ends(line)).copied(),
-    ))
+    let printed = after.iter().take_while(|line| !ends(line)).copied();
+    failed.contains(name).then(|| Failure::new(name, printed))
 }
 
 /// `not ok 2 - name` (TAP) at any depth, then fields between `---` and `...`. A test that failed only
@@ -85,6 +93,15 @@ mod tests {
         let output = "
 test a::b ... FAILED
 test c ... ok
+test d ... FAILED
+
+successes:
+
+---- c stdout ----
+fine
+
+successes:
+    c
 
 failures:
 
@@ -142,7 +159,8 @@ not ok 1 - outer
 
     #[test]
     fn keeps_the_first_lines() {
-        let said = "---- long stdout ----\n".to_owned() + &"line\n".repeat(99);
+        let said =
+            "test long ... FAILED\n---- long stdout ----\n".to_owned() + &"line\n".repeat(99);
         let failures = read(&said);
         assert_eq!(failures.first().map(|one| one.reason.len()), Some(LINES));
     }
