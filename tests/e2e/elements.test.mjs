@@ -168,6 +168,25 @@ describe("drawn on portals of a test's own", () => {
     await page.setViewportSize({ width: 900, height: 700 });
   });
 
+  test("the button to the newest message goes when a larger page shows it", async () => {
+    await page.evaluate(draw, { people: 1, messages: 120, unread: 0 });
+    const height = (pixels) =>
+      page.evaluate((value) => {
+        document.querySelector("tessera-portal").style.height = value;
+      }, `${pixels}px`);
+    const scroller = page.getByTestId("scroller");
+    await height(400);
+    await until("the end of a small page", () =>
+      scroller.evaluate((one) => one.clientHeight < 400 && one.scrollHeight - one.scrollTop - one.clientHeight < 2),
+    );
+    await scroller.evaluate((one) => {
+      one.scrollTop -= 200;
+    });
+    await page.getByTestId("jump").waitFor();
+    await height(550);
+    await page.getByTestId("jump").waitFor({ state: "detached" });
+  });
+
   test("a host changes colours, words, language and the number to call, and the result is accessible", async () => {
     await page.addStyleTag({
       content:

@@ -114,7 +114,7 @@ export class ThreadView extends View {
       this.#isPlaced = true;
       this.#seen = thread.messages.length;
     } else this.#keepEnd(scroller);
-    this.#isAtEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_PX;
+    this.#measure(scroller);
     if (this.#isAtEnd) this.#seen = thread.messages.length;
     this.#uncover();
   }
@@ -252,18 +252,26 @@ export class ThreadView extends View {
       this.#keepEnd(scroller);
       return;
     }
+    this.#measure(scroller);
+  };
+
+  /** Whether the reader is at the end changes with a scroll, with the size, and with what is drawn. */
+  #measure(scroller: HTMLElement): void {
     const isAtEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_PX;
     if (isAtEnd === this.#isAtEnd) return;
     this.#isAtEnd = isAtEnd;
     this.host.redraw();
-  };
+  }
 
   /** What came into view is read. */
   #observe(scroller: HTMLElement): void {
     this.#observer ??= new IntersectionObserver((entries) => this.#sawUnread(entries), { root: scroller });
     this.#observer.disconnect();
     if (this.#sizes === null) {
-      this.#sizes = new ResizeObserver(() => this.#keepEnd(scroller));
+      this.#sizes = new ResizeObserver(() => {
+        this.#keepEnd(scroller);
+        this.#measure(scroller);
+      });
       for (const part of [scroller, scroller.querySelector(".log") as Element]) this.#sizes.observe(part);
     }
     for (const item of scroller.querySelectorAll(".message[data-unread]")) this.#observer.observe(item);
