@@ -12,7 +12,7 @@ use crate::{
         flows::seal::one_cell_of_receipts,
         inbox,
         mailboxes::Destination,
-        messages::{Message, Parts},
+        messages::{Message, parts},
         transaction::{Randomized, Transaction},
         view::Event,
     },
@@ -168,7 +168,7 @@ impl Client {
             true => (MessageState::Verified, MessageEvent::Received),
             false => (MessageState::Held, MessageEvent::Held),
         };
-        let parts = Parts::of(delivery.content_type(), delivery.payload());
+        let (text, attachments) = parts(delivery.content_type(), delivery.payload());
         let held = Message {
             outgoing: false,
             session: delivery.id().encode(),
@@ -177,9 +177,10 @@ impl Client {
             seq: delivery.seq(),
             content_type: delivery.content_type().as_str().to_owned(),
             size: u32::try_from(delivery.payload().len()).unwrap_or(u32::MAX),
+            text,
+            attachments,
             state,
             cells_left: 0,
-            parts,
             read: false,
             filing: None,
         };

@@ -135,7 +135,7 @@ impl Client {
                 let contact = Contact::from_record(id, stored::decode(bytes)?)?;
                 self.contacts.restore(contact);
             }
-            StoreKey::Checked(id) => self.contacts.checks.restore(id, &stored::decode(bytes)?)?,
+            StoreKey::Checked(id) => self.contacts.checks.restore(id, stored::decode(bytes)?),
             StoreKey::Invitation(id) => {
                 let open = OpenInvitation::from_record(stored::decode(bytes)?);
                 self.invitations.restore(id, open);
@@ -218,8 +218,8 @@ impl Client {
         let large = self.outbox.large();
         let large =
             large.map(|(message, record)| (StoreKey::Large(message), stored::encode(record)));
-        let checks = self.contacts.checks.records();
-        let checks = checks.map(|(key, record)| (key, stored::encode(&record)));
+        let checks = self.contacts.checks.iter();
+        let checks = checks.map(|(id, record)| (StoreKey::Checked(*id), stored::encode(record)));
         let fragments = self.inbox.reassembly.records();
         let fragments = fragments.map(|(key, record)| (key, stored::encode(&record)));
         touched

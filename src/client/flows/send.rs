@@ -9,7 +9,7 @@ use crate::{
         MessageView, StoreKey,
         flows::seal::{DeliveryContent, SealedControls},
         mailboxes::Destination,
-        messages::{Message, Parts},
+        messages::{Message, parts},
         outbox::CellPurpose,
         transaction::Transaction,
     },
@@ -94,7 +94,7 @@ impl Client {
         let used = sealer.finish();
 
         let mut tx = Transaction::new(now);
-        let parts = Parts::of(&content_type, &payload);
+        let (text, attachments) = parts(&content_type, &payload);
         let held = Message {
             outgoing: true,
             session: session.encode(),
@@ -103,9 +103,10 @@ impl Client {
             seq: sealed.seq,
             content_type: content_type.as_str().to_owned(),
             size: u32::try_from(payload.len()).unwrap_or(u32::MAX),
+            text,
+            attachments,
             state: MessageState::Queued,
             cells_left: sealed.count(),
-            parts,
             read: true,
             filing: None,
         };
