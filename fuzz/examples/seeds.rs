@@ -9,8 +9,8 @@ use std::{error::Error, fs, path::Path};
 
 use tessera::{
     audit::{Checkpoint, Export, Head, LogKeys},
-    base::{ErrorCode, Month, UnixTime},
-    crypto::{cbor, cbor::Deterministic as _, schnorr::Message},
+    base::{Content, ErrorCode, Month, UnixTime},
+    crypto::{cbor, cbor::Deterministic as _},
     emergency,
     enrolment::{Binding, Invitation, InvitationSecret, Name, Offer, respond},
     envelope::{
@@ -130,7 +130,7 @@ fn sealed(rng: &mut Counting) -> Result<()> {
         &seed,
         &session,
         b"",
-        Message::Whole(b""),
+        &Content::default(),
         &[1; 32],
     )
     .ok_or("proof")?;

@@ -13,7 +13,7 @@ use rand_core::CryptoRng;
 use super::{EnrolmentError, InvitationSecret, Name, Offer, SasKey};
 use crate::{
     base::{
-        Month, Secret, UnixTime,
+        Content, Month, Secret, UnixTime,
         encoding::{parts, push_lp},
         labels,
         time::DAY_SECONDS,
@@ -22,7 +22,7 @@ use crate::{
         cbor::{self, Deterministic},
         hpke::Psk,
         kdf,
-        schnorr::{Message, PROOF_LEN, Proof},
+        schnorr::{PROOF_LEN, Proof},
         xwing::{Exporter, XWING_ENC_LEN, XWingReceiver, XWingSecret, XWingSender},
     },
     identity::{Identity, PUBLIC_IDENTITY_LEN, PublicIdentity},
@@ -121,7 +121,7 @@ fn seal_response(
         &exports.possession,
         &possession_session()?,
         &possession_context(&info, &public),
-        Message::Whole(&[]),
+        &Content::default(),
         &random,
     )?;
     let inner = Inner {
@@ -191,7 +191,7 @@ fn open_inner(
         seed: &exports.possession,
         session_id: &possession_session()?,
         context: &possession_context(&info, &inner.public),
-        message: Message::Whole(&[]),
+        message: &Content::default(),
         pseudonym: None,
         proof: &Proof::decode(&inner.possession)?,
     };

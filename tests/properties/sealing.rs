@@ -2,14 +2,9 @@
 
 use proptest::prelude::*;
 use tessera::{
-    base::{Month, Secret},
+    base::{Content, Month, Secret},
     channel::{ChainKey, Direction},
-    crypto::{
-        aead,
-        cbor::Deterministic as _,
-        hpke,
-        schnorr::{self, Proof},
-    },
+    crypto::{aead, cbor::Deterministic as _, hpke, schnorr::Proof},
     emergency::{self, Share, SharesError},
     identity::Identity,
     medcrypt::{MedCryptError, Message, MonthKey},
@@ -140,8 +135,9 @@ proptest! {
     ) {
         let seed = BlindSeed::new(Secret::take(&mut seed.clone()));
         let session_id = SessionId::new(&session).unwrap();
+        let message = Content::from(message.as_slice());
         let prove = |who: &Identity| {
-            pseudonym::prove(who.witness(), &seed, &session_id, &context, schnorr::Message::Whole(&message), &random).unwrap()
+            pseudonym::prove(who.witness(), &seed, &session_id, &context, &message, &random).unwrap()
         };
         let (pseudonym, proof) = prove(&owner);
         let good = Claim {
@@ -149,18 +145,18 @@ proptest! {
             seed: &seed,
             session_id: &session_id,
             context: &context,
-            message: schnorr::Message::Whole(&message),
+            message: &message,
             pseudonym: Some(&pseudonym),
             proof: &proof,
         };
-        let longer = [&message[..], &[0]].concat();
+        let longer = [&message.to_vec(), &[0][..]].concat().as_slice().into();
         let elsewhere = [&context[..], &[0]].concat();
         let (other_pseudonym, other_proof) = prove(&other);
         let bad_bytes = altered(proof.as_bytes(), at, bit);
         let mut claims = vec![
             good,
             Claim { pseudonym: None, ..good },
-            Claim { message: schnorr::Message::Whole(&longer), ..good },
+            Claim { message: &longer, ..good },
             Claim { context: &elsewhere, ..good },
             Claim { statement: other.public().statement(), ..good },
             Claim { pseudonym: Some(&other_pseudonym), ..good },

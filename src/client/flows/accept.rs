@@ -73,7 +73,6 @@ impl Client {
         if !self.is_fresh(id, channel, slot, &delivery)? {
             return Ok(());
         }
-        let evidence = delivery.evidence(&sender).ok_or(ErrorCode::Internal)?;
         let accepted = (delivery.id().encode(), delivery.seq());
         let replays = &mut self.inbox.replays;
         replays.accept(candidate.digest, slot.day, id, accepted, tx);
@@ -83,7 +82,6 @@ impl Client {
         }
         let session = delivery.id().clone();
         let (message, shown) = self.take_message(id, delivery, tx);
-        self.messages.put_evidence(message.id, &evidence, tx);
         if shown {
             outcome.receipts.push((id, session));
         }
@@ -190,6 +188,7 @@ impl Client {
         }
         let content = Some(delivery.payload());
         self.log_message(event, message, &held.session, content, tx);
+        self.messages.put_evidence(message, delivery.evidence(), tx);
         self.messages.put_body(message, delivery.into_payload(), tx);
         self.messages.put(message, held, tx);
         tx.emit(Event::Message {
