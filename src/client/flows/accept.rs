@@ -298,8 +298,8 @@ impl Client {
             let sessions = one_cell_of_receipts(self.inbox.receipts.of(id), size);
             let count = sessions.len();
             let payload = Control::Received(sessions).encode();
-            if let Ok(sealed) = self.seal_controls(contact, [payload], to, tx.now, tx.rng) {
-                self.push_controls(sealed, tx);
+            if let Ok(sealed) = self.seal_control(contact, payload, to, tx.now, tx.rng) {
+                self.push_control(sealed, tx);
                 self.inbox.receipts.sealed(id, count, tx.rng, &mut tx.tx);
             }
         }

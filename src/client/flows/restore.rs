@@ -130,8 +130,8 @@ impl Client {
         let Some(contact) = self.contacts.get(id) else {
             return;
         };
-        match self.seal_controls(contact, [payload], to, tx.now, tx.rng) {
-            Ok(sealed) => self.push_controls(sealed, tx),
+        match self.seal_control(contact, payload, to, tx.now, tx.rng) {
+            Ok(sealed) => self.push_control(sealed, tx),
             Err(error) => self.refuse(error.code(), Some(id), tx),
         }
     }

@@ -7,7 +7,7 @@ use crate::{
     client::{
         Client, ClientError, ContactId, Effects, MessageEvent, MessageRef, MessageState,
         MessageView, StoreKey,
-        flows::seal::{DeliveryContent, SealedControls},
+        flows::seal::{DeliveryContent, SealedControl},
         mailboxes::Destination,
         messages::{Message, parts},
         outbox::CellPurpose,
@@ -160,7 +160,7 @@ impl Client {
 
         let mut tx = Transaction::new(now);
         self.outbox.cut_short(message, &mut tx);
-        self.push_controls(filler, &mut tx);
+        self.push_control(filler, &mut tx);
         self.end_message(message, MessageState::Cancelled, &mut tx);
         Ok(self.commit(tx, view))
     }
@@ -172,7 +172,7 @@ impl Client {
         held: &Message,
         now: UnixTime,
         rng: &mut impl CryptoRng,
-    ) -> Result<Option<SealedControls>, ClientError> {
+    ) -> Result<Option<SealedControl>, ClientError> {
         if held.state == MessageState::Stopped {
             return Ok(None); // Nothing leaves for a contact that is suspect.
         }
