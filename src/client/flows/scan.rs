@@ -11,7 +11,6 @@ use crate::{
     client::{
         Client, ContactId, Gap, InvitationId, Mailbox,
         contacts::GenerationId,
-        devices::Verdict,
         flows::accept::{Candidate, Outcome},
         inbox::{Peer, TagOwner},
         mailboxes::Step,
@@ -217,23 +216,7 @@ impl Client {
                 let origin = (direction, scan.header.closed_at);
                 self.rendezvous_message(id, origin, &bytes, tx);
             }
-            Incoming::Own(announcement) => match self.devices.hear(announcement, tx) {
-                Verdict::Nothing => {}
-                Verdict::Superseded(by) => self.supersede(by, tx),
-                Verdict::EmergencyBegan {
-                    id,
-                    began_at,
-                    minutes,
-                    reason,
-                } => {
-                    self.emergencies.begin(id, (began_at, minutes, reason), tx);
-                    self.emergencies.emit_pending(tx);
-                }
-                Verdict::EmergencyEnded { id, ended_at } => {
-                    self.emergencies.end_announced(id, ended_at, tx);
-                    self.emergencies.emit_pending(tx);
-                }
-            },
+            Incoming::Own(announcement) => self.hear(announcement, tx),
             Incoming::Fragment => {}
         }
     }
