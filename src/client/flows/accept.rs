@@ -73,9 +73,9 @@ impl Client {
         if !self.is_fresh(id, channel, slot, &delivery)? {
             return Ok(());
         }
-        let accepted = (delivery.id().encode(), delivery.seq());
+        let accepted = Some((delivery.id().encode(), delivery.seq()));
         let replays = &mut self.inbox.replays;
-        replays.accept(candidate.digest, slot.day, id, accepted, tx);
+        replays.record(candidate.digest, slot.day, Some(id), accepted, tx);
         self.note_arrival(id, slot, &delivery, tx);
         if delivery.content_type().is_control() {
             return self.take_control(id, &delivery.payload().to_vec(), tx);

@@ -198,7 +198,7 @@ impl Client {
                 let account = &self.account;
                 let announcement = account.own.open(&account.identity, slot.day, cell)?;
                 let replays = &mut self.inbox.replays;
-                replays.opened(cell.digest(), slot.day, None, tx);
+                replays.record(cell.digest(), slot.day, None, None, tx);
                 Ok(Incoming::Own(announcement))
             }
         }
@@ -246,7 +246,7 @@ impl Client {
             tags.extend(owner, &keys.tag_key, slot.day, windows);
         }
         let (digest, replays) = (cell.digest(), &mut self.inbox.replays);
-        replays.opened(digest, slot.day, Some(id), tx);
+        replays.record(digest, slot.day, Some(id), None, tx);
         let Some(chunks) = self.assemble(id.0, slot, body, scan, tx)? else {
             return Ok(Incoming::Fragment);
         };
@@ -291,7 +291,8 @@ impl Client {
             tags.extend_rendezvous((id, direction), &key, new);
         }
         let today = tx.now.day();
-        self.inbox.replays.opened(cell.digest(), today, None, tx);
+        let replays = &mut self.inbox.replays;
+        replays.record(cell.digest(), today, None, None, tx);
         let chunks = self.assemble(id.0, slot, body, scan, tx)?;
         Ok(chunks.map_or(Incoming::Fragment, |chunks| {
             Incoming::Rendezvous(id, direction, chunks.concat())
