@@ -44,7 +44,7 @@ pub fn cell(case: &Case<'_>) -> Result<Verdict, Broken> {
         counter: case.uint("counter")?,
     };
     case.require("tag", reader.tag_key.tag(slot) == case.array("tag")?)?;
-    let mut index = TagIndex::new();
+    let mut index = TagIndex::default();
     index.watch_range(
         (),
         &reader.tag_key,
@@ -110,7 +110,7 @@ pub fn fragments(case: &Case<'_>) -> Result<Verdict, Broken> {
         device: case.uint("device")?,
         counter: case.uint("first_counter")?,
     };
-    let mut index = TagIndex::new();
+    let mut index = TagIndex::default();
     index.watch_range(
         (),
         &reader.tag_key,
