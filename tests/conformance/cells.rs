@@ -169,7 +169,7 @@ pub const SECURE_ENCRYPTION: &[&str] = &["recipient_secret", "ciphertext", "proo
 
 pub fn secure_encryption(case: &Case<'_>) -> Result<Verdict, Broken> {
     let recipient = own(case, "recipient_secret")?;
-    let Ok(opened) = ProvenMessage::decrypt(&recipient, &case.bytes("ciphertext")?) else {
+    let Some(opened) = ProvenMessage::decrypt(&recipient, &case.bytes("ciphertext")?) else {
         return Ok(Verdict::Refused("opening"));
     };
     Ok(Verdict::compared(&[
