@@ -339,7 +339,7 @@ fn records(rng: &mut Counting) -> Result<()> {
         credential: vec![7; 20],
         salt: [8; 32],
     };
-    let mut header = VaultHeader::new();
+    let mut header = VaultHeader::default();
     header.add(UnlockMethod::Passphrase(kdf), key(5), &vault_key, rng)?;
     header.add(UnlockMethod::Passkey(passkey), key(4), &vault_key, rng)?;
     header.add(UnlockMethod::Recovery, key(3), &vault_key, rng)?;

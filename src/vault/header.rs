@@ -32,12 +32,6 @@ pub struct VaultHeader {
 }
 
 impl VaultHeader {
-    /// Creates a header without slots.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// Wraps the vault key under the secret of an unlock method, replacing its
     /// previous slot. There is one slot for each passkey and for each other method.
     ///
@@ -184,7 +178,7 @@ fn read(d: &mut Decoder<'_>, version: u32) -> Result<VaultHeader, Error> {
         return Err(Error::message("number of slots"));
     }
     // Duplicate or unordered slots fail the re-encoding check.
-    let mut header = VaultHeader::new();
+    let mut header = VaultHeader::default();
     for _ in 0..count {
         let full = |_| Error::message("number of slots");
         header.insert(KeySlot::read(d)?).map_err(full)?;

@@ -222,7 +222,7 @@ impl FirstHeader {
         let aad = labels::VAULT_KEY.as_bytes();
         let key = key_slot::open(kek.expose(), aad, &self.wrapped);
         let key = key.ok_or(VaultError::WrongPassphrase)?;
-        let mut header = VaultHeader::new();
+        let mut header = VaultHeader::default();
         header.add(UnlockMethod::Passphrase(self.kdf), kek, &key, rng)?;
         Ok((key, header))
     }

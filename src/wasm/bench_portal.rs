@@ -113,7 +113,7 @@ impl BenchMailbox {
             iterations: Kdf::ITERATIONS,
         });
         let key = VaultKey::random(&mut rng());
-        let mut header = VaultHeader::new();
+        let mut header = VaultHeader::default();
         header.add(method, secret(kek, "kek")?, &key, &mut rng())?;
         let mut vault = Records::default();
         vault.put(

@@ -83,7 +83,7 @@ impl Engine {
         let kek = secret(kek, "kek")?;
         let (client, changes) = Client::create(name, relay, time(now)?, &mut rng())?;
         let key = VaultKey::random(&mut rng());
-        let mut header = VaultHeader::new();
+        let mut header = VaultHeader::default();
         header.add(method, kek, &key, &mut rng())?;
         let manifest = Manifest::new(&key);
         let mut vault = Vault::new(key, manifest, header);

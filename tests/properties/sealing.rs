@@ -37,7 +37,7 @@ proptest! {
         assert!(vault.open(&place, &altered(&sealed, at, bit)).is_err());
         assert!(vault.open(&format!("{place}x"), &sealed).is_err());
         let kdf = Kdf { salt, iterations: Kdf::ITERATIONS };
-        let mut header = VaultHeader::new();
+        let mut header = VaultHeader::default();
         header.add(UnlockMethod::Passphrase(kdf), kek.duplicate(), &vault, &mut rng()).unwrap();
         assert_eq!(VaultHeader::parse(&header.encode()).as_ref(), Ok(&header));
         assert_eq!(header.unwrap(&Opener::Passphrase(kek)).unwrap().expose(), vault.expose());

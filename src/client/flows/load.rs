@@ -103,7 +103,7 @@ impl Client {
             invitations: Invitations::default(),
             messages: Messages::default(),
             inbox: Inbox::default(),
-            outbox: Outbox::new(),
+            outbox: Outbox::default(),
             devices: Devices::alone(),
             emergencies: Emergencies::default(),
             light: Light::default(),

@@ -78,7 +78,7 @@ impl Client {
         rng: &mut impl CryptoRng,
     ) -> Result<Effects, ClientError> {
         if self.devices.is_settled() {
-            return Ok(Effects::none());
+            return Ok(Effects::default());
         }
         self.mailboxes.info()?;
         if !self.contacts.send_at(now) {
