@@ -122,7 +122,9 @@ impl Client {
             }
             StoreKey::Slot => self.outbox.restore_slot(stored::decode(bytes)?)?,
             StoreKey::Shape => self.mailboxes.restore_shape(&stored::decode(bytes)?)?,
-            StoreKey::Settings => self.settings = Settings::from_record(&stored::decode(bytes)?)?,
+            StoreKey::Settings => {
+                self.settings = stored::decode::<Settings>(bytes)?.restored()?;
+            }
             StoreKey::Light => self.light.restore(&stored::decode(bytes)?)?,
             StoreKey::Forks => self.forks.restore(stored::decode(bytes)?)?,
             StoreKey::Members => self.members.restore(stored::decode(bytes)?),
