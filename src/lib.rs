@@ -30,8 +30,7 @@
 //! # fn main() {
 //! use rand_core::{Rng, UnwrapErr};
 //! use tessera::{
-//!     base::Secret,
-//!     crypto::schnorr::Message,
+//!     base::{Content, Secret},
 //!     identity::Identity,
 //!     pseudonym::{BlindSeed, Claim, SessionId, prove},
 //! };
@@ -44,8 +43,8 @@
 //! let session_id = SessionId::new(&session_id).expect("at most 64 bytes");
 //!
 //! let sender = Identity::generate(&mut rng);
-//! let message = Message::Whole(b"Recheck HbA1c in 3 months.");
-//! let (pseudonym, proof) = prove(sender.witness(), &seed, &session_id, b"", message, &nonce)
+//! let message = Content::from(b"Recheck HbA1c in 3 months.".as_slice());
+//! let (pseudonym, proof) = prove(sender.witness(), &seed, &session_id, b"", &message, &nonce)
 //!     .expect("the blinded key is not zero");
 //! assert!(pseudonym != *sender.public().statement());
 //!
@@ -54,13 +53,13 @@
 //!     seed: &seed,
 //!     session_id: &session_id,
 //!     context: b"",
-//!     message,
+//!     message: &message,
 //!     pseudonym: Some(&pseudonym),
 //!     proof: &proof,
 //! };
 //! assert!(claim.verify());
-//! let altered = Message::Whole(b"Recheck HbA1c in 30 months.");
-//! assert!(!Claim { message: altered, ..claim }.verify());
+//! let altered = Content::from(b"Recheck HbA1c in 30 months.".as_slice());
+//! assert!(!Claim { message: &altered, ..claim }.verify());
 //! # }
 //! # #[cfg(not(feature = "client"))]
 //! # fn main() {}

@@ -6,10 +6,10 @@ use rand_core::CryptoRng;
 use zeroize::{Zeroize as _, ZeroizeOnDrop};
 
 use crate::{
-    base::{Secret, generator, labels, secret::redacted},
+    base::{Content, Secret, generator, labels, secret::redacted},
     crypto::{
         ristretto::{Statement, Witness, hash_to_scalar},
-        schnorr::{self, Message, Proof, Transcript},
+        schnorr::{self, Proof, Transcript},
     },
 };
 
@@ -104,7 +104,7 @@ pub fn prove(
     seed: &BlindSeed,
     session_id: &SessionId,
     context: &[u8],
-    message: Message<'_>,
+    message: &Content,
     random32: &[u8; 32],
 ) -> Option<(Statement, Proof)> {
     let blinded = seed.blinding(session_id).witness(witness)?;
@@ -129,7 +129,7 @@ pub struct Claim<'a> {
     /// Binds the proof to a recipient, a time and a content type.
     pub context: &'a [u8],
     /// The message.
-    pub message: Message<'a>,
+    pub message: &'a Content,
     /// The transmitted pseudonym; `None` where the protocol transmits none and it
     /// is recomputed (possession, checkpoint).
     pub pseudonym: Option<&'a Statement>,
@@ -210,6 +210,7 @@ mod tests {
         let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
         let (alice, mallory) = (Identity::generate(&mut rng), Identity::generate(&mut rng));
         let seed = BlindSeed::new(Secret::random(&mut rng));
+        let message = b"message".as_slice().into();
         let sessions: Vec<_> = (0_u8..5)
             .map(|i| SessionId::new(&[i, 1]).unwrap())
             .collect();
@@ -218,15 +219,7 @@ mod tests {
             .enumerate()
             .map(|(i, sid)| {
                 let who = if i == 3 { &mallory } else { &alice };
-                prove(
-                    who.witness(),
-                    &seed,
-                    sid,
-                    b"context",
-                    Message::Whole(b"message"),
-                    &[7; 32],
-                )
-                .unwrap()
+                prove(who.witness(), &seed, sid, b"context", &message, &[7; 32]).unwrap()
             })
             .collect();
         let claims: Vec<_> = sessions
@@ -237,7 +230,7 @@ mod tests {
                 seed: &seed,
                 session_id,
                 context: b"context",
-                message: Message::Whole(b"message"),
+                message: &message,
                 pseudonym: Some(pseudonym),
                 proof,
             })

@@ -14,7 +14,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::{
-    base::{ErrorCode, labels, secret::redacted},
+    base::{labels, secret::redacted},
     crypto::{
         cbor::{self, Deterministic},
         hpke::{self, ENC_LEN},
@@ -22,20 +22,6 @@ use crate::{
     },
     identity::{Identity, PublicIdentity},
 };
-
-/// Opening failed: wrong recipient, altered bytes, or a malformed plaintext. One
-/// error for all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the ciphertext does not open with this key")]
-pub struct NotAuthentic;
-
-impl NotAuthentic {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> ErrorCode {
-        ErrorCode::NotAuthentic
-    }
-}
 
 /// A message and its proof. Opening does not verify the proof. The message is
 /// wiped on drop.
@@ -54,23 +40,17 @@ impl ProvenMessage {
         let plaintext = Zeroizing::new(self.encode());
         let (enc, ciphertext) =
             hpke::seal(recipient.kem(), None, labels::MESSAGE, &[], &plaintext, rng)?;
-        let mut sealed = Vec::with_capacity(ENC_LEN + ciphertext.len());
-        sealed.extend_from_slice(&enc);
-        sealed.extend_from_slice(&ciphertext);
-        Some(sealed)
+        Some([enc.as_slice(), &ciphertext].concat())
     }
 
-    /// Opens the output of [`ProvenMessage::encrypt`].
-    ///
-    /// # Errors
-    ///
-    /// [`NotAuthentic`], whatever the cause.
-    pub fn decrypt(recipient: &Identity, sealed: &[u8]) -> Result<Self, NotAuthentic> {
-        let (enc, ciphertext) = sealed.split_first_chunk::<ENC_LEN>().ok_or(NotAuthentic)?;
+    /// Opens the output of [`ProvenMessage::encrypt`]; `None` for another
+    /// recipient, altered bytes or a malformed plaintext.
+    #[must_use]
+    pub fn decrypt(recipient: &Identity, sealed: &[u8]) -> Option<Self> {
+        let (enc, ciphertext) = sealed.split_first_chunk::<ENC_LEN>()?;
         let plaintext = hpke::open(recipient.kem(), enc, None, labels::MESSAGE, &[], ciphertext)
-            .map(Zeroizing::new)
-            .ok_or(NotAuthentic)?;
-        Self::decode(&plaintext).ok_or(NotAuthentic)
+            .map(Zeroizing::new)?;
+        Self::decode(&plaintext)
     }
 }
 
@@ -120,22 +100,15 @@ mod tests {
                 message: Zeroizing::new(message.to_vec()),
             };
             let ciphertext = said.encrypt(bob.public(), &mut rng).unwrap();
-            assert_eq!(ProvenMessage::decrypt(&bob, &ciphertext), Ok(said));
-            assert_eq!(ProvenMessage::decrypt(&eve, &ciphertext), Err(NotAuthentic));
+            assert_eq!(ProvenMessage::decrypt(&bob, &ciphertext), Some(said));
+            assert_eq!(ProvenMessage::decrypt(&eve, &ciphertext), None);
             for i in [0, 31, 32, ciphertext.len() - 1] {
                 let mut bad = ciphertext.clone();
                 bad[i] ^= 1;
-                assert_eq!(
-                    ProvenMessage::decrypt(&bob, &bad),
-                    Err(NotAuthentic),
-                    "byte {i}"
-                );
+                assert_eq!(ProvenMessage::decrypt(&bob, &bad), None, "byte {i}");
             }
             for len in [0, 31, 32, 47, ciphertext.len() - 1] {
-                assert_eq!(
-                    ProvenMessage::decrypt(&bob, &ciphertext[..len]),
-                    Err(NotAuthentic)
-                );
+                assert_eq!(ProvenMessage::decrypt(&bob, &ciphertext[..len]), None);
             }
         }
     }
@@ -149,7 +122,7 @@ mod tests {
             message: Zeroizing::new(b"hi".to_vec()),
         }
         .encode();
-        assert!(ProvenMessage::decrypt(&bob, &sealed(&good, &bob)).is_ok());
+        assert!(ProvenMessage::decrypt(&bob, &sealed(&good, &bob)).is_some());
         let mut long_form = good.clone();
         long_form.splice(68..69, [0x58, 2]);
         for (what, bad) in [
@@ -177,7 +150,7 @@ mod tests {
         ] {
             assert_eq!(
                 ProvenMessage::decrypt(&bob, &sealed(&bad, &bob)),
-                Err(NotAuthentic),
+                None,
                 "{what}"
             );
         }

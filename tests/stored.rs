@@ -15,6 +15,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use tessera::{
     base::Secret,
+    envelope::CheckedBy,
     vault::{Opener, StoredHeader, VaultError, VaultHeader, stored::*},
 };
 
@@ -187,11 +188,11 @@ fn message() -> MessageRecord {
                 len: 0,
             },
         ],
-        state: 2,
+        state: MessageState::Delivered,
         cells_left: 1,
         read: true,
         filing: Some(FilingRecord {
-            state: 1,
+            state: FilingState::Filed,
             id: Some("123".into()),
             version: Some("1".into()),
             code: None,
@@ -210,7 +211,7 @@ fn message_v2() -> MessageRecordV2 {
         seq: 8,
         content_type: "text/plain".into(),
         size: 57,
-        state: 2,
+        state: MessageState::Delivered,
         cells_left: 1,
     }
 }
@@ -383,7 +384,7 @@ fn records_match_their_snapshots() {
     held.hold(
         "check",
         &CheckRecord {
-            by: 2,
+            by: CheckedBy::InPerson,
             at: 1_795_300_000,
         },
     );

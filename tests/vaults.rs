@@ -14,7 +14,8 @@ use tessera::{
     base::{Secret, UnixTime},
     client::{Client, Outgoing, StoreKey},
     vault::{
-        HEADER_KEY, Kdf, MANIFEST_KEY, OpenedVault, Opener, SealedChange, StoredHeader, VaultError,
+        HEADER_KEY, Kdf, LoadedRecords, MANIFEST_KEY, Opener, SealedChange, StoredHeader,
+        UnlockedVault, VaultError,
     },
 };
 
@@ -50,7 +51,7 @@ fn kek(kdf: Kdf, passphrase: &[u8]) -> [u8; 32] {
     })
 }
 
-fn open(store: &Store, passphrase: &[u8]) -> Result<OpenedVault, VaultError> {
+fn open(store: &Store, passphrase: &[u8]) -> Result<(UnlockedVault, LoadedRecords), VaultError> {
     let header = StoredHeader::parse(&store[HEADER_KEY])?;
     let kek = Secret::take(&mut kek(header.kdf().unwrap(), passphrase));
     let loaded = store
@@ -88,8 +89,8 @@ fn older_vaults_migrate_and_work() {
         ),
     ] {
         let mut store = written(name);
-        let mut opened = open(&store, PASSPHRASE).unwrap();
-        let changed: Vec<&str> = opened.commit.iter().map(|(key, _)| key.as_str()).collect();
+        let (vault, mut loaded) = open(&store, PASSPHRASE).unwrap();
+        let changed: Vec<&str> = loaded.changes.iter().map(|(key, _)| key.as_str()).collect();
         assert_eq!(changed.last(), Some(&HEADER_KEY), "{name}");
         assert!(changed.contains(&MANIFEST_KEY), "{name}");
         let migrated = |key: &str| {
@@ -97,7 +98,7 @@ fn older_vaults_migrate_and_work() {
             key == HEADER_KEY || key == MANIFEST_KEY || key == "s/relay" || paged
         };
         assert!(changed.iter().all(|key| migrated(key)), "{name}");
-        let mut client = Client::load(&opened.records).unwrap();
+        let mut client = Client::load(&loaded.records).unwrap();
 
         let contacts = client.contacts();
         assert_eq!(contacts.len(), 1);
@@ -115,7 +116,7 @@ fn older_vaults_migrate_and_work() {
         );
         for message in &messages {
             let key = StoreKey::Body(message.id).to_string();
-            let body = opened.key.open(&key, &store[&key]).unwrap();
+            let body = vault.key.open(&key, &store[&key]).unwrap();
             if let Some(text) = received
                 && message.text_at.is_some()
             {
@@ -123,11 +124,11 @@ fn older_vaults_migrate_and_work() {
             }
         }
 
-        commit(&mut store, opened.commit);
-        let again = open(&store, PASSPHRASE).unwrap();
-        assert!(again.commit.is_empty(), "{name}: migrated once");
-        assert_eq!(again.key.expose(), opened.key.expose());
-        assert_eq!(again.header, opened.header);
+        commit(&mut store, loaded.changes);
+        let (again, unchanged) = open(&store, PASSPHRASE).unwrap();
+        assert!(unchanged.changes.is_empty(), "{name}: migrated once");
+        assert_eq!(again.key.expose(), vault.key.expose());
+        assert_eq!(again.header, vault.header);
 
         let outgoing = Outgoing {
             text: Some("Written after the migration."),
@@ -136,9 +137,9 @@ fn older_vaults_migrate_and_work() {
         };
         let now = UnixTime(messages.last().unwrap().sent_at + 86_400);
         let sent = client.send(id, outgoing, now, &mut rng()).unwrap();
-        let sealed = opened.manifest.seal(sent.changes, &opened.key, &mut rng());
+        let sealed = loaded.manifest.seal(sent.changes, &vault.key, &mut rng());
         commit(&mut store, sealed);
-        let later = open(&store, PASSPHRASE).unwrap();
+        let (_, later) = open(&store, PASSPHRASE).unwrap();
         let client = Client::load(&later.records).unwrap();
         let count = client.messages(id, None, 10).unwrap().len();
         assert_eq!(count, messages.len() + 1, "{name}");
@@ -154,15 +155,15 @@ fn older_vaults_migrate_and_work() {
 #[test]
 fn rollback_or_deletion_of_a_record_is_detected() {
     let mut store = written("v2-ana.txt");
-    let mut opened = open(&store, PASSPHRASE).unwrap();
-    commit(&mut store, opened.commit);
+    let (vault, mut loaded) = open(&store, PASSPHRASE).unwrap();
+    commit(&mut store, loaded.changes);
     let before = store.clone();
     // Reseal every record, as if all of them had changed.
-    let changes = opened
+    let changes = loaded
         .records
         .iter()
         .map(|(key, plain)| (key.clone(), Some(plain.clone())));
-    let sealed = opened.manifest.seal(changes, &opened.key, &mut rng());
+    let sealed = loaded.manifest.seal(changes, &vault.key, &mut rng());
     commit(&mut store, sealed);
     assert!(open(&store, PASSPHRASE).is_ok());
     let covered = |key: &&String| key.starts_with("s/") || key.starts_with("m/");

@@ -9,8 +9,8 @@ use std::{error::Error, fs, path::Path};
 
 use tessera::{
     audit::{Checkpoint, Export, Head, LogKeys},
-    base::{ErrorCode, Month, UnixTime},
-    crypto::{cbor, cbor::Deterministic as _, schnorr::Message},
+    base::{Content, ErrorCode, Month, UnixTime},
+    crypto::{cbor, cbor::Deterministic as _},
     emergency,
     enrolment::{Binding, Invitation, InvitationSecret, Name, Offer, respond},
     envelope::{
@@ -130,7 +130,7 @@ fn sealed(rng: &mut Counting) -> Result<()> {
         &seed,
         &session,
         b"",
-        Message::Whole(b""),
+        &Content::default(),
         &[1; 32],
     )
     .ok_or("proof")?;
@@ -339,7 +339,7 @@ fn records(rng: &mut Counting) -> Result<()> {
         credential: vec![7; 20],
         salt: [8; 32],
     };
-    let mut header = VaultHeader::new();
+    let mut header = VaultHeader::default();
     header.add(UnlockMethod::Passphrase(kdf), key(5), &vault_key, rng)?;
     header.add(UnlockMethod::Passkey(passkey), key(4), &vault_key, rng)?;
     header.add(UnlockMethod::Recovery, key(3), &vault_key, rng)?;

@@ -310,7 +310,7 @@ pub fn response_plaintext(data: &[u8]) -> bool {
 /// A ciphertext of the SDK level, and its plaintext.
 pub fn secure_encryption(data: &[u8]) -> bool {
     one_encoding::<ProvenMessage>(data)
-        | me().is_some_and(|me| ProvenMessage::decrypt(&me, data).is_ok())
+        | me().is_some_and(|me| ProvenMessage::decrypt(&me, data).is_some())
 }
 
 /// A segment, prefixed with the first and last epoch of its index entry.

@@ -2,10 +2,10 @@
 
 use super::{AuditError, HEAD_LEN, Head};
 use crate::{
-    base::{Secret, UnixTime, encoding::parts, labels},
+    base::{Content, Secret, UnixTime, encoding::parts, labels},
     crypto::{
         ristretto::{Statement, Witness},
-        schnorr::{Message, PROOF_LEN, Proof},
+        schnorr::{PROOF_LEN, Proof},
     },
     pseudonym::{self, BlindSeed, Claim, SessionId},
 };
@@ -33,7 +33,7 @@ impl Checkpoint {
             &seed(),
             &session_id()?,
             &context,
-            Message::Whole(&[]),
+            &Content::default(),
             random32,
         )?;
         Some(Self {
@@ -73,7 +73,7 @@ impl Checkpoint {
             seed: &seed(),
             session_id: &session_id,
             context: &context(self.index, &self.head, self.time),
-            message: Message::Whole(&[]),
+            message: &Content::default(),
             pseudonym: None,
             proof: &self.proof,
         };

@@ -7,44 +7,21 @@
 //! matter here: large maps hold small or boxed entries and are loaded in key
 //! order.
 
-use core::{cmp::Ordering, mem, ops::RangeBounds};
+use core::{mem, ops::RangeBounds};
 use std::collections::BinaryHeap;
 
-/// Sorts items by key, lowest first; items with equal keys are in any order. A
+/// Sorts items by key, lowest first; items with equal keys keep their order. A
 /// heap sort: `sort_by_key` needs about ten times the code.
 pub fn sorted_by_key<T, K: Ord>(
     items: impl IntoIterator<Item = T>,
     key: impl Fn(&T) -> K,
 ) -> impl DoubleEndedIterator<Item = T> {
-    let keyed = items.into_iter().map(|item| Keyed(key(&item), item));
-    let heap: BinaryHeap<_> = keyed.collect();
-    heap.into_sorted_vec()
-        .into_iter()
-        .map(|Keyed(_, item)| item)
+    let mut items: Vec<Option<T>> = items.into_iter().map(Some).collect();
+    let places = items.iter().flatten().map(key).zip(0_usize..);
+    let heap: BinaryHeap<_> = places.collect();
+    let sorted = heap.into_sorted_vec().into_iter();
+    sorted.filter_map(move |(_, place)| items.get_mut(place)?.take())
 }
-
-/// An item that is compared by its key alone.
-struct Keyed<K, T>(K, T);
-
-impl<K: Ord, T> Ord for Keyed<K, T> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.cmp(&other.0)
-    }
-}
-
-impl<K: Ord, T> PartialOrd for Keyed<K, T> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<K: Ord, T> PartialEq for Keyed<K, T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl<K: Ord, T> Eq for Keyed<K, T> {}
 
 /// A map whose entries are in key order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -333,11 +310,7 @@ mod tests {
     fn items_are_sorted_by_key() {
         let items = [(3, 'a'), (1, 'b'), (2, 'c'), (1, 'd')];
         let sorted: Vec<_> = sorted_by_key(items, |(key, _)| *key).collect();
-        assert_eq!(
-            sorted.iter().map(|(key, _)| *key).collect::<Vec<_>>(),
-            [1, 1, 2, 3]
-        );
-        assert_eq!(sorted.last(), Some(&(3, 'a')));
+        assert_eq!(sorted, [(1, 'b'), (1, 'd'), (2, 'c'), (3, 'a')]);
         assert_eq!(sorted_by_key([], |(): &()| 0).count(), 0);
     }
 

@@ -173,7 +173,7 @@ impl Client {
             StoreKey::Devices => encoded(Some(self.devices.to_record())),
             StoreKey::Mailboxes => encoded(Some(self.mailboxes.to_record())),
             StoreKey::Shape => encoded(self.mailboxes.shape_record()),
-            StoreKey::Settings => encoded(Some(self.settings.to_record())),
+            StoreKey::Settings => encoded(Some(self.settings)),
             StoreKey::Filing => encoded(self.messages.filing_record()),
             StoreKey::Light => encoded(self.light.to_record()),
             StoreKey::Forks => encoded(self.forks.to_record()),

@@ -1,8 +1,6 @@
 //! Settings of a person or their health system: how long old keys and deliveries
 //! are accepted. The relay cannot change them. Protocol §13.
 
-use serde::Serialize;
-
 use crate::{
     base::{
         UnixTime,
@@ -13,20 +11,11 @@ use crate::{
         time::DAY_SECONDS,
     },
     client::ClientError,
-    vault::{VaultError, stored::SettingsRecord},
+    vault::VaultError,
 };
 
-/// How long keys and deliveries count, in days.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Settings {
-    /// How long the keys of a month are kept after its end: 3 to 28. Fewer than
-    /// the three days for which a tag is looked for would lose deliveries.
-    pub grace_days: u32,
-    /// How long a delivery is accepted, and what was opened is remembered: 7
-    /// to 60.
-    pub retention_days: u32,
-}
+/// The settings, which are stored as they are.
+pub use crate::vault::stored::SettingsRecord as Settings;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -64,19 +53,9 @@ impl Settings {
         }
     }
 
-    pub(crate) fn to_record(self) -> SettingsRecord {
-        SettingsRecord {
-            grace_days: self.grace_days,
-            retention_days: self.retention_days,
-        }
-    }
-
-    pub(crate) fn from_record(record: &SettingsRecord) -> Result<Self, VaultError> {
-        let settings = Self {
-            grace_days: record.grace_days,
-            retention_days: record.retention_days,
-        };
-        settings.checked().map_err(|_| VaultError::Damaged)
+    /// Settings as the store has them.
+    pub(crate) fn restored(self) -> Result<Self, VaultError> {
+        self.checked().map_err(|_| VaultError::Damaged)
     }
 }
 
@@ -92,7 +71,7 @@ mod tests {
                 retention_days,
             };
             assert!(settings.checked().is_err());
-            assert!(Settings::from_record(&settings.to_record()).is_err());
+            assert_eq!(settings.restored(), Err(VaultError::Damaged));
         }
         assert!(Settings::default().checked().is_ok());
     }

@@ -26,7 +26,7 @@ use crate::{
 pub type Change = (String, Option<Zeroizing<Vec<u8>>>);
 
 /// What a call changes, what it reports and what it returns.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[must_use = "commit the changes before you post or show anything"]
 pub struct Effects<T = ()> {
     /// Commit these as one transaction.
@@ -35,17 +35,6 @@ pub struct Effects<T = ()> {
     pub events: Vec<Event>,
     /// The call's result.
     pub value: T,
-}
-
-impl Effects {
-    /// Nothing changed.
-    pub(crate) fn none() -> Self {
-        Self {
-            changes: Vec::new(),
-            events: Vec::new(),
-            value: (),
-        }
-    }
 }
 
 impl<T> Effects<T> {

@@ -45,7 +45,7 @@ pub fn sha256_of(content: &Content) -> [u8; 32] {
 /// HMAC-SHA-256 (RFC 2104): 32 bytes.
 #[must_use]
 pub fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
-    mac(key, message).finalize().into_bytes().into()
+    Prf::new(key).eval(message)
 }
 
 /// HMAC-SHA-256 with the key absorbed once for many messages. This halves the
@@ -57,7 +57,11 @@ impl Prf {
     /// Absorbs the key.
     #[must_use]
     pub fn new(key: &[u8]) -> Self {
-        Self(keyed(key))
+        #[expect(
+            clippy::expect_used,
+            reason = "HMAC takes a key of any length (RFC 2104 §2)"
+        )]
+        Self(Hmac::new_from_slice(key).expect("any key length is valid"))
     }
 
     /// HMAC-SHA-256 of `message` under the absorbed key: 32 bytes.
@@ -69,26 +73,14 @@ impl Prf {
     }
 }
 
-fn mac(key: &[u8], message: &[u8]) -> Hmac<Sha256> {
-    let mut mac = keyed(key);
-    mac.update(message);
-    mac
-}
-
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    #[expect(
-        clippy::expect_used,
-        reason = "HMAC takes a key of any length (RFC 2104 §2)"
-    )]
-    Hmac::<Sha256>::new_from_slice(key).expect("any key length is valid")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_prf_is_hmac() {
-        assert_eq!(Prf::new(b"key").eval(b"message"), hmac(b"key", b"message"));
+    fn a_key_that_was_used_gives_the_same() {
+        let prf = Prf::new(b"key");
+        assert_ne!(prf.eval(b"other"), prf.eval(b"message"));
+        assert_eq!(prf.eval(b"message"), hmac(b"key", b"message"));
     }
 }

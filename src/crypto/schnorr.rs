@@ -23,24 +23,6 @@ use crate::base::{Content, generator, labels};
 /// Bytes of an encoded proof: `R || z`.
 pub const PROOF_LEN: usize = 64;
 
-/// A message, contiguous or in pieces.
-#[derive(Clone, Copy, Debug)]
-pub enum Message<'a> {
-    /// A contiguous message.
-    Whole(&'a [u8]),
-    /// A message in pieces, hashed as their concatenation.
-    Pieces(&'a Content),
-}
-
-impl<'a> Message<'a> {
-    fn pieces(self) -> Vec<&'a [u8]> {
-        match self {
-            Self::Whole(bytes) => vec![bytes],
-            Self::Pieces(content) => content.pieces(),
-        }
-    }
-}
-
 /// The bytes that a proof binds through its challenge.
 #[derive(Clone, Copy, Debug)]
 pub struct Transcript<'a> {
@@ -49,7 +31,7 @@ pub struct Transcript<'a> {
     /// Binds the proof to a recipient, a time and a content type.
     pub context: &'a [u8],
     /// The message.
-    pub message: Message<'a>,
+    pub message: &'a Content,
 }
 
 impl Transcript<'_> {

@@ -13,7 +13,7 @@ use rand_core::CryptoRng;
 use super::{EnrolmentError, InvitationSecret, Name, Offer, SasKey};
 use crate::{
     base::{
-        Month, Secret, UnixTime,
+        Content, Month, Secret, UnixTime,
         encoding::{parts, push_lp},
         labels,
         time::DAY_SECONDS,
@@ -22,7 +22,7 @@ use crate::{
         cbor::{self, Deterministic},
         hpke::Psk,
         kdf,
-        schnorr::{Message, PROOF_LEN, Proof},
+        schnorr::{PROOF_LEN, Proof},
         xwing::{Exporter, XWING_ENC_LEN, XWingReceiver, XWingSecret, XWingSender},
     },
     identity::{Identity, PUBLIC_IDENTITY_LEN, PublicIdentity},
@@ -82,48 +82,32 @@ pub fn respond(
     first_month: Month,
     rng: &mut impl CryptoRng,
 ) -> Result<(Response, Enrolled), EnrolmentError> {
+    let refused = EnrolmentError::NotAuthentic;
     if kdf::sha256(offer) != *offer_hash {
-        return Err(EnrolmentError::NotAuthentic);
+        return Err(refused);
     }
     let (identity, name) = me;
-    let decoded = Offer::decode(offer).ok_or(EnrolmentError::NotAuthentic)?;
-    if decoded.public == *identity.public() {
+    let offer = Offer::decode(offer).ok_or(refused)?;
+    if offer.public == *identity.public() {
         return Err(EnrolmentError::OwnIdentity);
     }
-    seal_response(
-        secret,
-        offer_hash,
-        decoded,
-        (identity, name),
-        first_month,
-        rng,
-    )
-    .ok_or(EnrolmentError::NotAuthentic)
-}
-
-fn seal_response(
-    secret: &InvitationSecret,
-    offer_hash: &[u8; 32],
-    offer: Offer,
-    (identity, name): (&Identity, &Name),
-    first_month: Month,
-    rng: &mut impl CryptoRng,
-) -> Option<(Response, Enrolled)> {
     let info = info(offer_hash);
     let enrol_psk = secret.enrol_psk();
-    let (enc, context) = XWingSender::new(&offer.xwing, psk(&enrol_psk), &info, rng)?;
-    let exports = Exports::of(&context)?;
+    let sender = XWingSender::new(&offer.xwing, psk(&enrol_psk), &info, rng);
+    let (enc, context) = sender.ok_or(refused)?;
+    let exports = Exports::of(&context).ok_or(refused)?;
     let public = identity.public().encode();
     let mut random = [0; 32];
     rng.fill_bytes(&mut random);
-    let (_, possession) = pseudonym::prove(
+    let proved = pseudonym::prove(
         identity.witness(),
         &exports.possession,
-        &possession_session()?,
+        &possession_session().ok_or(refused)?,
         &possession_context(&info, &public),
-        Message::Whole(&[]),
+        &Content::default(),
         &random,
-    )?;
+    );
+    let (_, possession) = proved.ok_or(refused)?;
     let inner = Inner {
         public,
         name: name.clone(),
@@ -132,23 +116,21 @@ fn seal_response(
     };
     let response = Response {
         enc: Box::new(enc),
-        ciphertext: context.seal(&inner.encode())?,
+        ciphertext: context.seal(&inner.encode()).ok_or(refused)?,
     };
-    let response_hash = kdf::sha256(&response.encode());
-    Some((
-        response,
-        Enrolled {
-            peer: offer.public,
-            name: offer.name,
-            first_month,
-            shared_seed: exports.shared_seed,
-            sas: SasKey {
-                export: exports.sas,
-                offer_hash: *offer_hash,
-                response_hash,
-            },
-        },
-    ))
+    let sas = SasKey {
+        export: exports.sas,
+        offer_hash: *offer_hash,
+        response_hash: kdf::sha256(&response.encode()),
+    };
+    let enrolled = Enrolled {
+        peer: offer.public,
+        name: offer.name,
+        first_month,
+        shared_seed: exports.shared_seed,
+        sas,
+    };
+    Ok((response, enrolled))
 }
 
 /// Opens a response to an offer. Returns the offerer's state.
@@ -191,7 +173,7 @@ fn open_inner(
         seed: &exports.possession,
         session_id: &possession_session()?,
         context: &possession_context(&info, &inner.public),
-        message: Message::Whole(&[]),
+        message: &Content::default(),
         pseudonym: None,
         proof: &Proof::decode(&inner.possession)?,
     };

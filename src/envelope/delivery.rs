@@ -13,13 +13,9 @@ use crate::{
     base::{
         Content, UnixTime, encoding::push_lp, parameters::CLOCK_SKEW_SECONDS, secret::redacted,
     },
-    crypto::{
-        cbor,
-        ristretto::Statement,
-        schnorr::{Message, Proof},
-    },
+    crypto::{cbor, ristretto::Statement, schnorr::Proof},
     identity::{Fingerprint, Identity, PublicIdentity},
-    pseudonym::{self, BlindSeed, Claim},
+    pseudonym::{self, BlindSeed},
 };
 
 /// The fields of a delivery before it is proved.
@@ -87,7 +83,7 @@ pub fn compose(
         seed,
         &draft.id.session()?,
         &context,
-        Message::Pieces(draft.payload),
+        draft.payload,
         &random,
     )?;
     let head = Head {
@@ -196,33 +192,37 @@ impl Delivery {
         now: UnixTime,
         retention: u64,
     ) -> Result<Authentic, EnvelopeError> {
-        self.check(sender).ok_or(EnvelopeError::NotAuthentic)?;
-        let sent_at = self.head.sent_at;
+        let proves = |evidence: &Evidence| {
+            evidence.sent_at.day() == sender.slot.day && evidence.verify(&self.payload)
+        };
+        let evidence = self.evidence(sender).filter(proves);
+        let evidence = evidence.ok_or(EnvelopeError::NotAuthentic)?;
+        let sent_at = evidence.sent_at;
         if sent_at < now.minus(retention) || sent_at > now.plus(CLOCK_SKEW_SECONDS) {
             return Err(EnvelopeError::Stale);
         }
-        Ok(Authentic(self))
+        Ok(Authentic {
+            evidence,
+            payload: self.payload,
+        })
     }
 
-    fn check(&self, sender: &Sender<'_>) -> Option<()> {
+    /// What would prove that this sender wrote it, not verified.
+    fn evidence(&self, sender: &Sender<'_>) -> Option<Evidence> {
         let head = &self.head;
-        let context = context(
-            sender.recipient,
-            head.sent_at,
-            sender.slot.device,
-            head.seq,
-            &head.content_type,
-        );
-        let claim = Claim {
-            statement: sender.identity.statement(),
-            seed: sender.seed,
-            session_id: &head.id.session()?,
-            context: &context,
-            message: Message::Pieces(&self.payload),
-            pseudonym: Some(&Statement::decode(&head.pseudonym)?),
-            proof: &Proof::decode(&head.proof)?,
-        };
-        (head.sent_at.day() == sender.slot.day && claim.verify()).then_some(())
+        Some(Evidence {
+            sender: *sender.identity,
+            recipient: *sender.recipient,
+            id: head.id.clone(),
+            sent_at: head.sent_at,
+            device: sender.slot.device,
+            seq: head.seq,
+            content_type: head.content_type.clone(),
+            blinding: sender.seed.blinding(&head.id.session()?),
+            pseudonym: Statement::decode(&head.pseudonym)?,
+            proof: Proof::decode(&head.proof)?,
+            checked: None,
+        })
     }
 }
 
@@ -244,63 +244,52 @@ pub struct Sender<'a> {
 /// A verified delivery: from the contact, for this recipient, sent at the stated
 /// time.
 #[derive(Debug)]
-pub struct Authentic(Delivery);
+pub struct Authentic {
+    evidence: Evidence,
+    payload: Content,
+}
 
 impl Authentic {
     /// The session id.
     #[must_use]
     pub fn id(&self) -> &DeliveryId {
-        &self.0.head.id
+        &self.evidence.id
     }
 
     /// The time of sending.
     #[must_use]
     pub fn sent_at(&self) -> UnixTime {
-        self.0.head.sent_at
+        self.evidence.sent_at
     }
 
     /// The number of the delivery among those of the sender's device.
     #[must_use]
     pub fn seq(&self) -> u64 {
-        self.0.head.seq
+        self.evidence.seq
     }
 
     /// The content type.
     #[must_use]
     pub fn content_type(&self) -> &ContentType {
-        &self.0.head.content_type
+        &self.evidence.content_type
     }
 
     /// The content.
     #[must_use]
     pub fn payload(&self) -> &Content {
-        &self.0.payload
+        &self.payload
     }
 
-    /// What proves it once the month's seed is shredded. `sender` is the one
-    /// that it was verified with.
+    /// What proves it once the month's seed is shredded.
     #[must_use]
-    pub fn evidence(&self, sender: &Sender<'_>) -> Option<Evidence> {
-        let head = &self.0.head;
-        Some(Evidence {
-            sender: *sender.identity,
-            recipient: *sender.recipient,
-            id: head.id.clone(),
-            sent_at: head.sent_at,
-            device: sender.slot.device,
-            seq: head.seq,
-            content_type: head.content_type.clone(),
-            blinding: sender.seed.blinding(&head.id.session()?),
-            pseudonym: Statement::decode(&head.pseudonym)?,
-            proof: Proof::decode(&head.proof)?,
-            checked: None,
-        })
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
     }
 
     /// Consumes the delivery and returns the content.
     #[must_use]
     pub fn into_payload(self) -> Content {
-        self.0.payload
+        self.payload
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     crypto::{
         cbor::{self, Deterministic},
         ristretto::Statement,
-        schnorr::{self, Message, Proof, Transcript},
+        schnorr::{self, Proof, Transcript},
     },
     identity::{Fingerprint, PublicIdentity},
     pseudonym::Blinding,
@@ -82,7 +82,7 @@ impl Evidence {
         let transcript = Transcript {
             session_id: session.as_bytes(),
             context: &context,
-            message: Message::Pieces(payload),
+            message: payload,
         };
         self.blinding.statement(self.sender.statement()) == Some(self.pseudonym)
             && schnorr::verify(&self.pseudonym, &transcript, &self.proof)
@@ -164,13 +164,13 @@ mod tests {
         let (sent_at, content_type) = (UnixTime(1_795_300_000), ContentType::plain_text());
         let recipient = recipient.public().fingerprint();
         let context = context(&recipient, sent_at, 3, 70_000, &content_type);
-        let message = Message::Whole(payload);
+        let message = payload.into();
         let proved = pseudonym::prove(
             sender.witness(),
             &seed,
             &session,
             &context,
-            message,
+            &message,
             &[7; 32],
         );
         let (pseudonym, proof) = proved.unwrap();

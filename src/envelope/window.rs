@@ -24,24 +24,19 @@ pub struct Window {
 }
 
 impl Default for Window {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Window {
     /// The window of a day before anything was opened: only device 0 is known.
-    #[must_use]
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self {
             ends: [(0, WINDOW)].into_iter().collect(),
         }
     }
+}
 
+impl Window {
     /// Restores a window from stored ends, one per known device.
     #[must_use]
     pub fn from_stored(ends: impl IntoIterator<Item = (u8, u32)>) -> Self {
-        let mut window = Self::new();
+        let mut window = Self::default();
         for (device, end) in ends {
             let known = window.ends.get_or_insert(device, end);
             *known = (*known).max(end);
@@ -104,22 +99,7 @@ pub struct TagIndex<T> {
 }
 
 impl<T: Copy> TagIndex<T> {
-    /// Creates an empty index.
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
-            map: HashMap::default(),
-        }
-    }
-
-    /// Watches the tags of one window, in addition to those already watched.
-    pub fn watch(&mut self, owner: T, key: &TagKey, day: Day, window: &Window) {
-        for (device, counters) in window.ranges() {
-            self.watch_range(owner, key, day, device, counters);
-        }
-    }
-
-    /// Watches a range of counters of one device.
+    /// Watches a range of counters of one device; returns their tags.
     pub fn watch_range(
         &mut self,
         owner: T,
@@ -127,20 +107,18 @@ impl<T: Copy> TagIndex<T> {
         day: Day,
         device: u8,
         counters: core::ops::Range<u32>,
-    ) {
-        for counter in counters {
-            let slot = TagSlot {
-                day,
-                device,
-                counter,
-            };
-            self.insert(owner, key.tag(slot), slot);
-        }
-    }
-
-    /// Watches one tag.
-    pub fn insert(&mut self, owner: T, tag: Tag, slot: TagSlot) {
-        self.map.insert(tag, (owner, slot));
+    ) -> Vec<Tag> {
+        let slots = counters.map(|counter| TagSlot {
+            day,
+            device,
+            counter,
+        });
+        let watched = slots.map(|slot| {
+            let tag = key.tag(slot);
+            self.map.insert(tag, (owner, slot));
+            tag
+        });
+        watched.collect()
     }
 
     /// Stops watching the tags of every owner for which `gone` returns `true`.
@@ -167,9 +145,11 @@ impl<T: Copy> TagIndex<T> {
     }
 }
 
-impl<T: Copy> Default for TagIndex<T> {
+impl<T> Default for TagIndex<T> {
     fn default() -> Self {
-        Self::new()
+        Self {
+            map: HashMap::default(),
+        }
     }
 }
 
@@ -200,7 +180,7 @@ mod tests {
 
     #[test]
     fn opening_a_fragment_makes_room_for_the_rest() {
-        let mut window = Window::new();
+        let mut window = Window::default();
         window.opened(0, 3, 3, 25);
         assert_eq!(window.ends().collect::<Vec<_>>(), [(0, 25 + 32)]);
         window.opened(0, 0, 0, 1);
@@ -213,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_claimed_count_widens_the_window_by_no_more_than_32_for_each_cell() {
-        let mut window = Window::new();
+        let mut window = Window::default();
         for opened in 1..=64 {
             window.opened(0, opened - 1, 0, 16_384);
             assert_eq!(window.ends().next(), Some((0, 32 + 32 * opened)));
@@ -242,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_new_device_is_watched_from_counter_zero() {
-        let mut window = Window::new();
+        let mut window = Window::default();
         assert_eq!(window.ranges().collect::<Vec<_>>(), [(0, 0..32), (1, 0..8)]);
         window.opened(1, 2, 0, 1);
         assert_eq!(
@@ -254,8 +234,10 @@ mod tests {
     #[test]
     fn the_index_finds_only_what_is_watched() {
         let key = TagKey::new(&Secret::take(&mut [7; 32]));
-        let mut index = TagIndex::new();
-        index.watch('a', &key, Day(5), &Window::new());
+        let mut index = TagIndex::default();
+        for (device, counters) in Window::default().ranges() {
+            index.watch_range('a', &key, Day(5), device, counters);
+        }
         let slot = TagSlot {
             day: Day(5),
             device: 0,

@@ -7,7 +7,8 @@
 
 use minicbor::{Decoder, data::Type};
 
-use crate::crypto::cbor::Writer;
+use super::stored::{FilingState, MessageState};
+use crate::{crypto::cbor::Writer, envelope::CheckedBy};
 
 /// A value with one stored encoding.
 pub trait Field: Sized {
@@ -96,6 +97,24 @@ macro_rules! numbers {
 }
 
 numbers! { u8 u32 u64 }
+
+/// Enums, stored as their place in the list of values.
+macro_rules! listed {
+    ($($name:ident::$first:ident)*) => {$(
+        impl Field for $name {
+            fn write(&self, writer: &mut Writer) {
+                writer.uint(*self as u64);
+            }
+
+            fn read(reader: &mut Reader<'_>) -> Self {
+                let found = Self::from_number(u8::read(reader));
+                reader.take(found).unwrap_or(Self::$first)
+            }
+        }
+    )*};
+}
+
+listed! { CheckedBy::Digits FilingState::Started MessageState::Queued }
 
 impl Field for bool {
     fn write(&self, writer: &mut Writer) {
@@ -218,6 +237,10 @@ mod tests {
         assert_eq!(read::<u8>(&[0x19, 1, 0]), None, "too large");
         assert_eq!(read::<u8>(&[0x20]), None, "negative");
         assert_eq!(read::<bool>(&[2]), None);
+        assert_eq!(read(&[7]), Some(MessageState::Stopped));
+        assert_eq!(read::<MessageState>(&[8]), None, "unknown");
+        assert_eq!(read::<FilingState>(&[4]), None, "unknown");
+        assert_eq!(read::<CheckedBy>(&[3]), None, "unknown");
         assert_eq!(read::<[u8; 2]>(&[0x42, 1, 2]), Some([1, 2]));
         assert_eq!(read::<[u8; 2]>(&[0x43, 1, 2, 3]), None, "longer");
         assert_eq!(read::<Vec<u8>>(&[0x61, b'a']), None, "text");

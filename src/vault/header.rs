@@ -32,12 +32,6 @@ pub struct VaultHeader {
 }
 
 impl VaultHeader {
-    /// Creates a header without slots.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// Wraps the vault key under the secret of an unlock method, replacing its
     /// previous slot. There is one slot for each passkey and for each other method.
     ///
@@ -57,16 +51,11 @@ impl VaultHeader {
     /// Removes the slot of the host's key. Returns `true` if there was one; the
     /// last slot is never removed.
     pub fn remove_host_key(&mut self) -> bool {
-        let before = self.slots.len();
-        if before > 1 {
-            self.slots
-                .retain(|slot| slot.method != UnlockMethod::HostKey);
-        }
-        self.slots.len() < before
+        self.slots.len() > 1 && self.remove(|method| *method == UnlockMethod::HostKey)
     }
 
     fn insert(&mut self, slot: KeySlot) -> Result<(), VaultError> {
-        self.slots.retain(|old| !old.method.same(&slot.method));
+        self.remove(|old| old.same(&slot.method));
         if self.slots.len() == MAX_KEY_SLOTS {
             return Err(VaultError::TooManySlots);
         }
@@ -79,17 +68,21 @@ impl VaultHeader {
 
     /// Removes a passkey's slot. Returns `true` if there was one.
     pub fn remove_passkey(&mut self, credential: &[u8]) -> bool {
-        let before = self.slots.len();
-        self.slots.retain(
-            |slot| !matches!(&slot.method, UnlockMethod::Passkey(p) if p.credential == credential),
-        );
-        self.slots.len() < before
+        self.remove(
+            |method| matches!(method, UnlockMethod::Passkey(p) if p.credential == credential),
+        )
     }
 
     /// Removes the recovery code's slot.
     pub fn remove_recovery(&mut self) {
-        self.slots
-            .retain(|slot| slot.method != UnlockMethod::Recovery);
+        self.remove(|method| *method == UnlockMethod::Recovery);
+    }
+
+    /// Removes the slots of these methods; whether there was one.
+    fn remove(&mut self, gone: impl Fn(&UnlockMethod) -> bool) -> bool {
+        let before = self.slots.len();
+        self.slots.retain(|slot| !gone(&slot.method));
+        self.slots.len() < before
     }
 
     /// Returns `true` if there is a slot for a recovery code.
@@ -185,7 +178,7 @@ fn read(d: &mut Decoder<'_>, version: u32) -> Result<VaultHeader, Error> {
         return Err(Error::message("number of slots"));
     }
     // Duplicate or unordered slots fail the re-encoding check.
-    let mut header = VaultHeader::new();
+    let mut header = VaultHeader::default();
     for _ in 0..count {
         let full = |_| Error::message("number of slots");
         header.insert(KeySlot::read(d)?).map_err(full)?;

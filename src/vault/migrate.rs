@@ -62,22 +62,6 @@ pub struct LoadedRecords {
     pub changes: Vec<SealedChange>,
 }
 
-/// An opened vault.
-#[derive(Debug)]
-pub struct OpenedVault {
-    /// The key that seals its records.
-    pub key: VaultKey,
-    /// The manifest for later commits.
-    pub manifest: Manifest,
-    /// The header, in the current version.
-    pub header: VaultHeader,
-    /// All given records, opened and in the current version.
-    pub records: Vec<Plain>,
-    /// The sealed changes of the migration. The caller must commit them in one
-    /// transaction before anything else. Empty if nothing was migrated.
-    pub commit: Vec<SealedChange>,
-}
-
 /// Opens the records below `s/` and `m/` of a vault of any supported version.
 /// Records of the current version must match its manifest.
 ///
@@ -196,7 +180,7 @@ impl StoredHeader {
     }
 
     /// Opens the vault with its records, and migrates both to the current
-    /// version.
+    /// version; the changes of the records include the header's.
     ///
     /// # Errors
     ///
@@ -207,20 +191,14 @@ impl StoredHeader {
         opener: Opener,
         sealed: impl IntoIterator<Item = (String, Vec<u8>)>,
         rng: &mut impl CryptoRng,
-    ) -> Result<OpenedVault, VaultError> {
+    ) -> Result<(UnlockedVault, LoadedRecords), VaultError> {
         let vault = self.unlock(opener, rng)?;
-        let loaded = load(vault.version, &vault.key, sealed, rng)?;
-        let mut commit = loaded.changes;
+        let mut loaded = load(vault.version, &vault.key, sealed, rng)?;
         if vault.version != VERSION {
-            commit.push((HEADER_KEY.to_owned(), Some(vault.header.encode())));
+            let header = vault.header.encode();
+            loaded.changes.push((HEADER_KEY.to_owned(), Some(header)));
         }
-        Ok(OpenedVault {
-            key: vault.key,
-            manifest: loaded.manifest,
-            header: vault.header,
-            records: loaded.records,
-            commit,
-        })
+        Ok((vault, loaded))
     }
 }
 
@@ -244,7 +222,7 @@ impl FirstHeader {
         let aad = labels::VAULT_KEY.as_bytes();
         let key = key_slot::open(kek.expose(), aad, &self.wrapped);
         let key = key.ok_or(VaultError::WrongPassphrase)?;
-        let mut header = VaultHeader::new();
+        let mut header = VaultHeader::default();
         header.add(UnlockMethod::Passphrase(self.kdf), kek, &key, rng)?;
         Ok((key, header))
     }
@@ -292,25 +270,25 @@ mod tests {
         let record = ("s/a".to_owned(), key.seal("s/a", b"state", &mut rng()));
         let found = StoredHeader::parse(FIRST).unwrap();
         assert_eq!(found.encode(), FIRST);
-        let opened = found.open(kek(5), [record.clone()], &mut rng()).unwrap();
-        assert_eq!(opened.key.expose(), key.expose());
+        let (vault, loaded) = found.open(kek(5), [record.clone()], &mut rng()).unwrap();
+        assert_eq!(vault.key.expose(), key.expose());
         assert_eq!(
-            opened.records,
+            loaded.records,
             [("s/a".to_owned(), b"state".to_vec().into())]
         );
-        let [(manifest, Some(sealed)), (at, Some(bytes))] = opened.commit.as_slice() else {
+        let [(manifest, Some(sealed)), (at, Some(bytes))] = loaded.changes.as_slice() else {
             panic!("two changes");
         };
         assert_eq!(manifest, MANIFEST_KEY);
         assert_eq!((at.as_str(), u32::from(bytes[1])), (HEADER_KEY, VERSION));
 
         let again = StoredHeader::parse(bytes).unwrap();
-        assert_eq!(again, StoredHeader::Current(opened.header));
+        assert_eq!(again, StoredHeader::Current(vault.header));
         assert_eq!(again.kdf(), StoredHeader::parse(FIRST).unwrap().kdf());
         let stored = [record, (manifest.clone(), sealed.clone())];
-        let opened = again.clone().open(kek(5), stored, &mut rng()).unwrap();
-        assert_eq!(opened.key.expose(), key.expose());
-        assert!(opened.commit.is_empty(), "nothing left to do");
+        let (vault, loaded) = again.clone().open(kek(5), stored, &mut rng()).unwrap();
+        assert_eq!(vault.key.expose(), key.expose());
+        assert!(loaded.changes.is_empty(), "nothing left to do");
         let none = again.open(kek(5), [], &mut rng());
         assert_eq!(none.unwrap_err(), VaultError::Damaged, "no manifest");
     }

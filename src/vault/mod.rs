@@ -21,9 +21,7 @@ pub mod stored;
 pub use header::{MAX_KEY_SLOTS, VaultHeader};
 pub use key_slot::{Kdf, MAX_CREDENTIAL_LEN, Opener, Passkey, UnlockMethod};
 pub use manifest::{MANIFEST_KEY, Manifest, SealedChange};
-pub use migrate::{
-    FirstHeader, LoadedRecords, OpenedVault, Plain, StoredHeader, UnlockedVault, load,
-};
+pub use migrate::{FirstHeader, LoadedRecords, Plain, StoredHeader, UnlockedVault, load};
 pub use record::VaultKey;
 pub use recovery_code::RecoveryCode;
 

@@ -114,7 +114,10 @@ impl Tags {
     /// `INVALID_ARGUMENT` unless the tag key is 32 bytes.
     pub fn watch(&mut self, contact: u32, tag_key: &Uint8Array, day: u32) -> JsResult<()> {
         let key = TagKey::new(&secret(tag_key, "tagKey")?);
-        self.0.watch(contact, &key, Day(day), &Window::new());
+        for (device, counters) in Window::default().ranges() {
+            self.0
+                .watch_range(contact, &key, Day(day), device, counters);
+        }
         Ok(())
     }
 

@@ -20,8 +20,8 @@ use crate::{
         HEADER_KEY, Kdf, Manifest, UnlockMethod, VaultHeader, VaultKey,
         stored::{
             self, ChannelRecord, ContactRecord, CursorRecord, InfoRecord, MessageRecord,
-            MessagesRecord, OPENED_PER_PAGE, OpenedCellsRecord, OpenedRecord, Record, RelayRecord,
-            SelfRecord, SequenceRecord,
+            MessageState, MessagesRecord, OPENED_PER_PAGE, OpenedCellsRecord, OpenedRecord, Record,
+            RelayRecord, SelfRecord, SequenceRecord,
         },
     },
     wire::{
@@ -113,7 +113,7 @@ impl BenchMailbox {
             iterations: Kdf::ITERATIONS,
         });
         let key = VaultKey::random(&mut rng());
-        let mut header = VaultHeader::new();
+        let mut header = VaultHeader::default();
         header.add(method, secret(kek, "kek")?, &key, &mut rng())?;
         let mut vault = Records::default();
         vault.put(
@@ -260,7 +260,10 @@ impl Records {
             attachments: Vec::new(),
             read: true,
             filing: None,
-            state: if outgoing { 2 } else { 4 },
+            state: match outgoing {
+                true => MessageState::Delivered,
+                false => MessageState::Verified,
+            },
             cells_left: 0,
         }
     }

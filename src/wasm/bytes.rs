@@ -9,9 +9,7 @@ use wasm_bindgen::JsValue;
 use zeroize::Zeroizing;
 
 use super::error::{JsResult, js_error};
-#[cfg(feature = "portal")]
-use crate::base::Content;
-use crate::base::{ErrorCode, Secret};
+use crate::base::{Content, ErrorCode, Secret};
 
 /// The operating system's generator, through `crypto.getRandomValues`.
 pub(crate) type Rng = rand_core::UnwrapErr<getrandom::SysRng>;
@@ -43,7 +41,6 @@ pub(crate) fn content(array: &Uint8Array) -> Zeroizing<Vec<u8>> {
 }
 
 /// Content of any size, in pieces, wiped on drop.
-#[cfg(feature = "portal")]
 pub(crate) fn pieces(array: &Uint8Array) -> Content {
     Content::fill_with(array.length() as usize, |at, piece| {
         let at = u32::try_from(at).unwrap_or(u32::MAX);

@@ -83,7 +83,7 @@ impl Engine {
         let kek = secret(kek, "kek")?;
         let (client, changes) = Client::create(name, relay, time(now)?, &mut rng())?;
         let key = VaultKey::random(&mut rng());
-        let mut header = VaultHeader::new();
+        let mut header = VaultHeader::default();
         header.add(method, kek, &key, &mut rng())?;
         let manifest = Manifest::new(&key);
         let mut vault = Vault::new(key, manifest, header);
@@ -109,10 +109,10 @@ impl Engine {
     ) -> JsResult<JsValue> {
         let opener = vault::opener(kind, secret)?;
         let header = StoredHeader::parse(&header.to_vec())?;
-        let stored = header.open(opener, pairs(records), &mut rng())?;
-        let client = Client::load(&stored.records)?;
-        let vault = Vault::new(stored.key, stored.manifest, stored.header);
-        Ok(opened(client, vault, pairs_of(stored.commit)))
+        let (vault, loaded) = header.open(opener, pairs(records), &mut rng())?;
+        let client = Client::load(&loaded.records)?;
+        let vault = Vault::new(vault.key, loaded.manifest, vault.header);
+        Ok(opened(client, vault, pairs_of(loaded.changes)))
     }
 
     /// Returns to the state of the store, after a commit for which it had no room.

@@ -44,7 +44,7 @@ pub fn cell(case: &Case<'_>) -> Result<Verdict, Broken> {
         counter: case.uint("counter")?,
     };
     case.require("tag", reader.tag_key.tag(slot) == case.array("tag")?)?;
-    let mut index = TagIndex::new();
+    let mut index = TagIndex::default();
     index.watch_range(
         (),
         &reader.tag_key,
@@ -110,7 +110,7 @@ pub fn fragments(case: &Case<'_>) -> Result<Verdict, Broken> {
         device: case.uint("device")?,
         counter: case.uint("first_counter")?,
     };
-    let mut index = TagIndex::new();
+    let mut index = TagIndex::default();
     index.watch_range(
         (),
         &reader.tag_key,
@@ -169,7 +169,7 @@ pub const SECURE_ENCRYPTION: &[&str] = &["recipient_secret", "ciphertext", "proo
 
 pub fn secure_encryption(case: &Case<'_>) -> Result<Verdict, Broken> {
     let recipient = own(case, "recipient_secret")?;
-    let Ok(opened) = ProvenMessage::decrypt(&recipient, &case.bytes("ciphertext")?) else {
+    let Some(opened) = ProvenMessage::decrypt(&recipient, &case.bytes("ciphertext")?) else {
         return Ok(Verdict::Refused("opening"));
     };
     Ok(Verdict::compared(&[

@@ -1,13 +1,9 @@
 //! Identities, proofs and channels: protocol §2, §3, §4 and §5.
 
 use tessera::{
-    base::{Day, Month, labels},
+    base::{Content, Day, Month, labels},
     channel::{ChainKey, Direction, TagKey, TagSlot},
-    crypto::{
-        kdf,
-        ristretto::Statement,
-        schnorr::{Message, Proof},
-    },
+    crypto::{kdf, ristretto::Statement, schnorr::Proof},
     identity::{Identity, PublicIdentity},
     pseudonym::{self, BlindSeed, Claim, SessionId},
     wire::{BucketCount, compute_bucket},
@@ -64,7 +60,8 @@ pub fn proof(case: &Case<'_>) -> Result<Verdict, Broken> {
     let signer = own(case, "secret")?;
     let random = case.array("random")?;
     let seed = BlindSeed::new(case.secret("blind_seed")?);
-    let (context, message) = (case.bytes("context")?, case.bytes("message")?);
+    let context = case.bytes("context")?;
+    let message = Content::from(case.bytes("message")?.as_slice());
     let (pseudonym, proof) = (case.bytes("pseudonym")?, case.bytes("proof")?);
     let auth_pk = case.array("auth_pk")?;
 
@@ -90,7 +87,7 @@ pub fn proof(case: &Case<'_>) -> Result<Verdict, Broken> {
         seed: &seed,
         session_id: &session_id,
         context: &context,
-        message: Message::Whole(&message),
+        message: &message,
         pseudonym: Some(&carried),
         proof: &decoded,
     };
@@ -106,7 +103,7 @@ pub fn proof(case: &Case<'_>) -> Result<Verdict, Broken> {
         &seed,
         &session_id,
         &context,
-        Message::Whole(&message),
+        &message,
         &random,
     );
     let (made_pseudonym, made_proof) = made.ok_or_else(|| Broken("no proof".into()))?;

@@ -177,11 +177,13 @@ proptest! {
             .map(|index| (key.tag(TagSlot { day, device, counter: start + index }), index))
             .collect();
         batch.sort_by_key(|(_, index)| keys[*index as usize]);
-        let mut window = Window::new();
+        let mut window = Window::default();
         let mut found = std::collections::BTreeSet::new();
         loop {
-            let mut index = TagIndex::new();
-            index.watch((), &key, day, &window);
+            let mut index = TagIndex::default();
+            for (device, counters) in window.ranges() {
+                index.watch_range((), &key, day, device, counters);
+            }
             let before = found.len();
             for (tag, fragment) in &batch {
                 if let Some((_, slot)) = index.find(tag) {

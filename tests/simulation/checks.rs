@@ -10,7 +10,7 @@ use crate::{
     plan::{Restart, Withholding},
     world::World,
 };
-use tessera::client::{Mailbox, MessageRef};
+use tessera::client::{Mailbox, MessageRef, MessageState};
 
 impl World {
     pub(crate) fn check(&mut self) {
@@ -93,10 +93,12 @@ impl World {
             let arrived = shown.contains_key(&*sent.text);
             match state {
                 // A receipt may come for what was taken back too late.
-                6 => assert!(sent.taken_back, "{what}: taken back, it says"),
-                2 => assert!(arrived, "{what}: delivered, it says"),
-                3 => assert!(!self.plan.lossless(), "{what}: undelivered, it says"),
-                other => panic!("{what}: after a week in state {other}"),
+                MessageState::Cancelled => assert!(sent.taken_back, "{what}: taken back, it says"),
+                MessageState::Delivered => assert!(arrived, "{what}: delivered, it says"),
+                MessageState::Undelivered => {
+                    assert!(!self.plan.lossless(), "{what}: undelivered, it says")
+                }
+                other => panic!("{what}: after a week in state {other:?}"),
             }
         }
     }

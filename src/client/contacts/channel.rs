@@ -158,7 +158,9 @@ impl Channel {
         (index, count): (u32, u32),
     ) {
         if let Some(generation) = self.generations.get_mut(&generation) {
-            let window = generation.windows.get_or_insert(slot.day, Window::new());
+            let window = generation
+                .windows
+                .get_or_insert(slot.day, Window::default());
             window.opened(slot.device, slot.counter, index, count);
         }
     }

@@ -5,21 +5,23 @@ use crate::{
     base::{SortedMap, UnixTime},
     client::{ContactId, StoreKey, transaction::Transaction},
     envelope::CheckedBy,
-    vault::{VaultError, stored::CheckRecord},
+    vault::stored::CheckRecord,
 };
 
 /// The last check of each contact.
 #[derive(Default)]
-pub(crate) struct Checks(SortedMap<ContactId, (CheckedBy, UnixTime)>);
+pub(crate) struct Checks(SortedMap<ContactId, CheckRecord>);
 
 impl Checks {
     pub(crate) fn get(&self, id: ContactId) -> Option<(CheckedBy, UnixTime)> {
-        self.0.get(&id).copied()
+        let check = self.0.get(&id)?;
+        Some((check.by, UnixTime(check.at)))
     }
 
     pub(crate) fn note(&mut self, id: ContactId, by: CheckedBy, tx: &mut Transaction) {
-        self.0.insert(id, (by, tx.now));
-        tx.put(StoreKey::Checked(id), &to_record(by, tx.now));
+        let check = CheckRecord { by, at: tx.now.0 };
+        tx.put(StoreKey::Checked(id), &check);
+        self.0.insert(id, check);
     }
 
     pub(crate) fn remove(&mut self, id: ContactId, tx: &mut Transaction) {
@@ -28,26 +30,12 @@ impl Checks {
         }
     }
 
-    pub(crate) fn restore(
-        &mut self,
-        id: ContactId,
-        record: &CheckRecord,
-    ) -> Result<(), VaultError> {
-        let by = CheckedBy::from_number(record.by).ok_or(VaultError::Damaged)?;
-        self.0.insert(id, (by, UnixTime(record.at)));
-        Ok(())
+    pub(crate) fn restore(&mut self, id: ContactId, check: CheckRecord) {
+        self.0.insert(id, check);
     }
 
-    pub(crate) fn records(&self) -> impl Iterator<Item = (StoreKey, CheckRecord)> {
-        let checks = self.0.iter();
-        checks.map(|(id, (by, at))| (StoreKey::Checked(*id), to_record(*by, *at)))
-    }
-}
-
-fn to_record(by: CheckedBy, at: UnixTime) -> CheckRecord {
-    CheckRecord {
-        by: by as u8,
-        at: at.0,
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&ContactId, &CheckRecord)> {
+        self.0.iter()
     }
 }
 
@@ -67,11 +55,9 @@ mod tests {
             let bytes = tx.changes.get(&StoreKey::Checked(ID)).cloned();
             let record = stored::decode(&bytes.flatten().unwrap()).unwrap();
             let mut again = Checks::default();
-            again.restore(ID, &record).unwrap();
+            again.restore(ID, record);
             assert_eq!(again.get(ID), Some((by, UnixTime(9))));
         }
-        let unknown = checks.restore(ID, &CheckRecord { by: 3, at: 1 });
-        assert_eq!(unknown, Err(VaultError::Damaged));
         let mut tx = Transaction::new(UnixTime(10));
         checks.remove(ID, &mut tx);
         assert_eq!(checks.get(ID), None);

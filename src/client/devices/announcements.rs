@@ -4,11 +4,7 @@
 use rand_core::CryptoRng;
 
 use crate::{
-    base::{
-        UnixTime,
-        text::{self, TextUse},
-        time::DAY_SECONDS,
-    },
+    base::{UnixTime, time::DAY_SECONDS},
     client::{
         EmergencyId,
         devices::{Devices, touch},
@@ -20,24 +16,6 @@ use crate::{
 
 /// Interval of announcements: one day.
 const ANNOUNCE_SECONDS: u64 = DAY_SECONDS;
-
-/// The effect of an announcement on this device.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// No effect.
-    Nothing,
-    /// A newer device replaced this one.
-    Superseded(u8),
-    /// An emergency access began.
-    EmergencyBegan {
-        id: EmergencyId,
-        began_at: UnixTime,
-        minutes: u32,
-        reason: String,
-    },
-    /// An emergency access ended.
-    EmergencyEnded { id: EmergencyId, ended_at: UnixTime },
-}
 
 impl Devices {
     /// Returns `true` if it is time to announce this device again.
@@ -64,51 +42,35 @@ impl Devices {
         touch(tx);
     }
 
-    /// Processes an announcement that was found in the own bucket.
-    pub(crate) fn hear(&mut self, announcement: Announcement, tx: &mut Transaction) -> Verdict {
-        let Announcement { id, sent_at, what } = announcement;
-        match what {
-            AnnouncementKind::InUse(device) if id == self.id => {
-                self.read_back |= device == self.index;
-                Verdict::Nothing
-            }
-            AnnouncementKind::Superseded(_) if id == self.id => Verdict::Nothing,
-            AnnouncementKind::InUse(device) => self.on_device_claim(device, id, tx),
-            AnnouncementKind::Superseded(device) => {
-                self.on_former_device(device, sent_at, tx);
-                Verdict::Nothing
-            }
-            AnnouncementKind::EmergencyBegan { minutes, reason } => Verdict::EmergencyBegan {
-                id,
-                began_at: sent_at,
-                minutes,
-                reason: text::cleaned(&reason, TextUse::Reason).unwrap_or_default(),
-            },
-            AnnouncementKind::EmergencyEnded => Verdict::EmergencyEnded {
-                id,
-                ended_at: sent_at,
-            },
+    /// Processes a claim to be the live device. Returns `true` if that device
+    /// replaces this one.
+    pub(crate) fn on_claim(&mut self, device: u8, id: EmergencyId, tx: &mut Transaction) -> bool {
+        if id == self.id {
+            self.read_back |= device == self.index;
+            return false;
         }
-    }
-
-    /// Processes the claim of another device to be the live one.
-    fn on_device_claim(&mut self, device: u8, id: EmergencyId, tx: &mut Transaction) -> Verdict {
         if !self.confirmed {
             self.claims.push((device, id));
-            return Verdict::Nothing;
+            return false;
         }
         self.highest = self.highest.max(device);
         touch(tx);
-        match self.superseded_by {
-            None if device > self.index => return Verdict::Superseded(device),
-            Some(by) => self.superseded_by = Some(by.max(device)),
-            None => {}
-        }
-        Verdict::Nothing
+        let Some(by) = &mut self.superseded_by else {
+            return device > self.index;
+        };
+        *by = device.max(*by);
+        false
     }
 
-    fn on_former_device(&mut self, device: u8, sent_at: UnixTime, tx: &mut Transaction) {
-        let known = self.former.contains_key(&device);
+    /// Processes the announcement of a superseded device that it is still open.
+    pub(crate) fn on_former(
+        &mut self,
+        device: u8,
+        id: EmergencyId,
+        sent_at: UnixTime,
+        tx: &mut Transaction,
+    ) {
+        let known = id == self.id || self.former.contains_key(&device);
         if known || device >= self.index || self.is_superseded() {
             return;
         }
@@ -170,12 +132,10 @@ mod tests {
         Transaction::new(NOW)
     }
 
-    fn in_use(device: u8, id: u8) -> Announcement {
-        Announcement {
-            id: [id; 16],
-            sent_at: NOW,
-            what: AnnouncementKind::InUse(device),
-        }
+    fn read_back(device: &mut Devices) {
+        let own = device.announcement(NOW);
+        assert_eq!(own.what, AnnouncementKind::InUse(device.index()));
+        assert!(!device.on_claim(device.index(), own.id, &mut tx()));
     }
 
     fn restored() -> Devices {
@@ -200,25 +160,20 @@ mod tests {
         last.set_index(u8::MAX);
         assert!(last.restored(0, &mut rng()).is_none());
         let mut device = restored();
-        device.hear(in_use(u8::MAX, 9), &mut tx());
+        device.on_claim(u8::MAX, [9; 16], &mut tx());
         device.resolve_claims(&mut tx());
         assert!(!device.settle(&mut tx()));
     }
 
     #[test]
     fn only_a_higher_index_supersedes() {
-        for (device, verdict) in [
-            (0, Verdict::Nothing),
-            (1, Verdict::Superseded(1)),
-            (7, Verdict::Superseded(7)),
-        ] {
+        for (device, supersedes) in [(0, false), (1, true), (7, true)] {
             let mut alone = Devices::alone();
-            assert_eq!(alone.hear(in_use(device, 9), &mut tx()), verdict);
+            assert_eq!(alone.on_claim(device, [9; 16], &mut tx()), supersedes);
         }
         let mut superseded = Devices::alone();
         superseded.supersede(1, &mut rng(), &mut tx());
-        let later = superseded.hear(in_use(3, 9), &mut tx());
-        assert_eq!(later, Verdict::Nothing);
+        assert!(!superseded.on_claim(3, [9; 16], &mut tx()));
         assert_eq!(superseded.view().superseded_by, Some(3));
     }
 
@@ -228,8 +183,7 @@ mod tests {
         device.settle(&mut tx());
         assert!(!device.resolve_claims(&mut tx()));
         assert!(!device.send_policy().confirmed, "not read back");
-        let own = device.announcement(NOW);
-        device.hear(own, &mut tx());
+        read_back(&mut device);
         assert!(!device.resolve_claims(&mut tx()));
         assert!(device.send_policy().confirmed);
     }
@@ -239,9 +193,8 @@ mod tests {
         for (other, lost) in [(0x00, false), (0xff, true)] {
             let mut device = restored();
             device.settle(&mut tx());
-            device.hear(in_use(1, other), &mut tx());
-            let own = device.announcement(NOW);
-            device.hear(own, &mut tx());
+            device.on_claim(1, [other; 16], &mut tx());
+            read_back(&mut device);
             assert_eq!(device.resolve_claims(&mut tx()), lost);
             assert_eq!(device.is_settled(), !lost);
         }
@@ -250,16 +203,11 @@ mod tests {
     #[test]
     fn a_former_device_and_a_contacts_older_device_are_reported_once() {
         let mut device = restored();
-        let former = Announcement {
-            id: [9; 16],
-            sent_at: NOW,
-            what: AnnouncementKind::Superseded(0),
-        };
         let contact = ContactId([1; 8]);
         assert!(device.heard_contact(contact, (1, 0), (NOW, Some(NOW)), &mut tx()));
         for reported in [1, 0] {
             let mut tx = tx();
-            device.hear(former.clone(), &mut tx);
+            device.on_former(0, [9; 16], NOW, &mut tx);
             assert_eq!(tx.events.len(), reported);
             let mut tx = Transaction::new(NOW);
             let late = NOW.plus(1);

@@ -7,8 +7,6 @@
 
 mod announcements;
 
-pub(crate) use announcements::Verdict;
-
 use rand_core::CryptoRng;
 
 use crate::{

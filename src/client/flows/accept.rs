@@ -12,7 +12,7 @@ use crate::{
         flows::seal::one_cell_of_receipts,
         inbox,
         mailboxes::Destination,
-        messages::{Message, Parts},
+        messages::{Message, parts},
         transaction::{Randomized, Transaction},
         view::Event,
     },
@@ -73,17 +73,15 @@ impl Client {
         if !self.is_fresh(id, channel, slot, &delivery)? {
             return Ok(());
         }
-        let evidence = delivery.evidence(&sender).ok_or(ErrorCode::Internal)?;
-        let accepted = (delivery.id().encode(), delivery.seq());
+        let accepted = Some((delivery.id().encode(), delivery.seq()));
         let replays = &mut self.inbox.replays;
-        replays.accept(candidate.digest, slot.day, id, accepted, tx);
+        replays.record(candidate.digest, slot.day, Some(id), accepted, tx);
         self.note_arrival(id, slot, &delivery, tx);
         if delivery.content_type().is_control() {
             return self.take_control(id, &delivery.payload().to_vec(), tx);
         }
         let session = delivery.id().clone();
         let (message, shown) = self.take_message(id, delivery, tx);
-        self.messages.put_evidence(message.id, &evidence, tx);
         if shown {
             outcome.receipts.push((id, session));
         }
@@ -170,7 +168,7 @@ impl Client {
             true => (MessageState::Verified, MessageEvent::Received),
             false => (MessageState::Held, MessageEvent::Held),
         };
-        let parts = Parts::of(delivery.content_type(), delivery.payload());
+        let (text, attachments) = parts(delivery.content_type(), delivery.payload());
         let held = Message {
             outgoing: false,
             session: delivery.id().encode(),
@@ -179,9 +177,10 @@ impl Client {
             seq: delivery.seq(),
             content_type: delivery.content_type().as_str().to_owned(),
             size: u32::try_from(delivery.payload().len()).unwrap_or(u32::MAX),
+            text,
+            attachments,
             state,
             cells_left: 0,
-            parts,
             read: false,
             filing: None,
         };
@@ -191,6 +190,7 @@ impl Client {
         }
         let content = Some(delivery.payload());
         self.log_message(event, message, &held.session, content, tx);
+        self.messages.put_evidence(message, delivery.evidence(), tx);
         self.messages.put_body(message, delivery.into_payload(), tx);
         self.messages.put(message, held, tx);
         tx.emit(Event::Message {
@@ -300,8 +300,8 @@ impl Client {
             let sessions = one_cell_of_receipts(self.inbox.receipts.of(id), size);
             let count = sessions.len();
             let payload = Control::Received(sessions).encode();
-            if let Ok(sealed) = self.seal_controls(contact, [payload], to, tx.now, tx.rng) {
-                self.push_controls(sealed, tx);
+            if let Ok(sealed) = self.seal_control(contact, payload, to, tx.now, tx.rng) {
+                self.push_control(sealed, tx);
                 self.inbox.receipts.sealed(id, count, tx.rng, &mut tx.tx);
             }
         }

@@ -32,7 +32,7 @@ impl Client {
         let mut tx = Transaction::new(now);
         if queued {
             self.outbox.cut_short(message, &mut tx);
-            self.push_controls(filler, &mut tx);
+            self.push_control(filler, &mut tx);
         }
         self.messages.remove(message, &mut tx);
         self.log_message(MessageEvent::Deleted, message, &session, None, &mut tx);

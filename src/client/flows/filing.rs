@@ -5,8 +5,9 @@ use crate::{
     base::UnixTime,
     client::{
         AuditEvent, Client, ClientError, Effects, FilingScope, FilingUpdate, MessageRef,
-        MessageView, messages::Filing, transaction::Transaction,
+        MessageView, transaction::Transaction,
     },
+    vault::stored::FilingRecord,
 };
 
 /// The longest id or version of a resource in FHIR R4.
@@ -52,7 +53,7 @@ impl Client {
                 }
             }
         }
-        let filing = Filing::after(held.filing.as_ref(), update, held.state, now);
+        let filing = FilingRecord::after(held.filing.as_ref(), update, held.state, now);
         let event = |code| AuditEvent::Filing {
             message,
             session: held.session.clone(),

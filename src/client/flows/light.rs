@@ -165,7 +165,8 @@ impl Client {
         let (epoch_seconds, size) = (info.epoch_seconds.get(), info.cell_size);
         let mut chain = self.light.take(&held.0.origin);
         self.search(&mut chain);
-        let windows = chain.windows(held, epoch_seconds, size);
+        let from = chain.from(epoch_seconds);
+        let windows = chain.shelf.windows(from, held, size);
         self.light.put(&held.0.origin, chain);
         windows
     }

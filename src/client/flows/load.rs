@@ -103,7 +103,7 @@ impl Client {
             invitations: Invitations::default(),
             messages: Messages::default(),
             inbox: Inbox::default(),
-            outbox: Outbox::new(),
+            outbox: Outbox::default(),
             devices: Devices::alone(),
             emergencies: Emergencies::default(),
             light: Light::default(),
@@ -122,7 +122,9 @@ impl Client {
             }
             StoreKey::Slot => self.outbox.restore_slot(stored::decode(bytes)?)?,
             StoreKey::Shape => self.mailboxes.restore_shape(&stored::decode(bytes)?)?,
-            StoreKey::Settings => self.settings = Settings::from_record(&stored::decode(bytes)?)?,
+            StoreKey::Settings => {
+                self.settings = stored::decode::<Settings>(bytes)?.restored()?;
+            }
             StoreKey::Light => self.light.restore(&stored::decode(bytes)?)?,
             StoreKey::Forks => self.forks.restore(stored::decode(bytes)?)?,
             StoreKey::Members => self.members.restore(stored::decode(bytes)?),
@@ -135,7 +137,7 @@ impl Client {
                 let contact = Contact::from_record(id, stored::decode(bytes)?)?;
                 self.contacts.restore(contact);
             }
-            StoreKey::Checked(id) => self.contacts.checks.restore(id, &stored::decode(bytes)?)?,
+            StoreKey::Checked(id) => self.contacts.checks.restore(id, stored::decode(bytes)?),
             StoreKey::Invitation(id) => {
                 let open = OpenInvitation::from_record(stored::decode(bytes)?);
                 self.invitations.restore(id, open);
@@ -218,8 +220,8 @@ impl Client {
         let large = self.outbox.large();
         let large =
             large.map(|(message, record)| (StoreKey::Large(message), stored::encode(record)));
-        let checks = self.contacts.checks.records();
-        let checks = checks.map(|(key, record)| (key, stored::encode(&record)));
+        let checks = self.contacts.checks.iter();
+        let checks = checks.map(|(id, record)| (StoreKey::Checked(*id), stored::encode(record)));
         let fragments = self.inbox.reassembly.records();
         let fragments = fragments.map(|(key, record)| (key, stored::encode(&record)));
         touched

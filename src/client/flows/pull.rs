@@ -68,11 +68,10 @@ impl Client {
             BucketIndex::parse(index_json.as_bytes()).map_err(|_| ClientError::RelayProtocol)?;
         let whole = self.reads_whole(mailbox);
         let backfill = mailbox == Mailbox::Lobby && self.invitations.await_offer();
-        let plan = self
+        let part = (whole, Part::Cells);
+        let mut plan = self
             .mailboxes
-            .plan(mailbox, bucket, &index, whole, backfill)?;
-
-        let mut plan = plan;
+            .plan(mailbox, bucket, &index, part, backfill)?;
         if mailbox == Mailbox::Own {
             // The bucket was read by its tags before. Older batches are read first,
             // because opening their cells adds watched tags.

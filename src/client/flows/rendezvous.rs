@@ -8,7 +8,7 @@ use crate::{
     client::{
         AuditEvent, Client, ContactId, InvitationId,
         contacts::{Awaiting, Contact, ContactState},
-        flows::seal::SealedControls,
+        flows::seal::SealedControl,
         invitations::{OpenInvitation, Stage},
         mailboxes::Destination,
         outbox::CellPurpose,
@@ -29,7 +29,7 @@ struct Agreement {
     /// The response to an offer.
     cells: Vec<Cell>,
     /// The confirmation of a response.
-    confirm: Option<SealedControls>,
+    confirm: Option<SealedControl>,
 }
 
 impl Client {
@@ -149,7 +149,7 @@ impl Client {
         let verified = agreement.contact.on_confirm;
         let confirmed = agreement.contact.awaiting.is_none();
         self.contacts.insert(agreement.contact, tx);
-        self.push_controls(agreement.confirm, tx);
+        self.push_control(agreement.confirm, tx);
         // The secrets of the offer are wiped here; the keys of the rendezvous
         // stay until it expires.
         if let Some(open) = self.invitations.update(id, tx) {
@@ -215,7 +215,7 @@ impl Client {
             false => Destination::Bucket(fingerprint),
         };
         let confirm = Control::Confirm(*secrets.sas_nonce.expose()).encode();
-        let confirm = self.seal_controls(&contact, [confirm], to, now, rng)?;
+        let confirm = self.seal_control(&contact, confirm, to, now, rng)?;
         Ok(Agreement {
             contact,
             stage: Stage::Answered {

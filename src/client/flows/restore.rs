@@ -8,7 +8,10 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::{
-    base::{ErrorCode, UnixTime},
+    base::{
+        ErrorCode, UnixTime,
+        text::{self, TextUse},
+    },
     client::{
         AuditEvent, Change, Client, ClientError, ContactId, DeviceNotice, Effects, StoreKey,
         contacts::ContactState,
@@ -18,6 +21,7 @@ use crate::{
         transaction::{Randomized, Transaction},
         view::Event,
     },
+    envelope::{Announcement, AnnouncementKind},
     vault::VaultError,
 };
 
@@ -74,7 +78,7 @@ impl Client {
         rng: &mut impl CryptoRng,
     ) -> Result<Effects, ClientError> {
         if self.devices.is_settled() {
-            return Ok(Effects::none());
+            return Ok(Effects::default());
         }
         self.mailboxes.info()?;
         if !self.contacts.send_at(now) {
@@ -130,8 +134,8 @@ impl Client {
         let Some(contact) = self.contacts.get(id) else {
             return;
         };
-        match self.seal_controls(contact, [payload], to, tx.now, tx.rng) {
-            Ok(sealed) => self.push_controls(sealed, tx),
+        match self.seal_control(contact, payload, to, tx.now, tx.rng) {
+            Ok(sealed) => self.push_control(sealed, tx),
             Err(error) => self.refuse(error.code(), Some(id), tx),
         }
     }
@@ -150,6 +154,34 @@ impl Client {
         let purpose = CellPurpose::Announcement;
         self.outbox.push(vec![cell], to, &purpose, tx);
         self.devices.announced(tx);
+    }
+
+    /// Applies what another device of this person announces.
+    pub(super) fn hear(
+        &mut self,
+        announcement: Announcement,
+        tx: &mut Randomized<'_, impl CryptoRng>,
+    ) {
+        let Announcement { id, sent_at, what } = announcement;
+        match what {
+            AnnouncementKind::InUse(device) => {
+                if self.devices.on_claim(device, id, tx) {
+                    self.supersede(device, tx);
+                }
+            }
+            AnnouncementKind::Superseded(device) => {
+                self.devices.on_former(device, id, sent_at, tx);
+            }
+            AnnouncementKind::EmergencyBegan { minutes, reason } => {
+                let reason = text::cleaned(&reason, TextUse::Reason).unwrap_or_default();
+                self.emergencies.begin(id, (sent_at, minutes, reason), tx);
+                self.emergencies.emit_pending(tx);
+            }
+            AnnouncementKind::EmergencyEnded => {
+                self.emergencies.end_announced(id, sent_at, tx);
+                self.emergencies.emit_pending(tx);
+            }
+        }
     }
 
     /// Another device has this one's index: messages that were sealed under

@@ -9,7 +9,7 @@ use crate::{
     client::{
         Client, ClientError, Effects, Mailbox, Received, StoreKey,
         flows::accept::Outcome,
-        light::{Chain, Queries, combine},
+        light::{Chain, combine, draw_queries},
         mailboxes::Step,
         transaction::{Randomized, Transaction},
     },
@@ -48,12 +48,12 @@ impl Client {
         let chain = self.light.chain(&window.origin);
         let wanted = chain.map_or_else(Vec::new, |chain| chain.wanted(window, queries));
         let places: Vec<u32> = wanted.iter().map(|(.., place)| *place).collect();
-        let drawn = Queries::draw(&places, queries, window.count, rng);
+        let [relay, mirror] = draw_queries(&places, queries, window.count, rng);
         let body = |bitmaps: &[u8]| {
             let body = window.encode(queries, bitmaps, size);
             body.map_err(|_| ClientError::RelayProtocol)
         };
-        let bodies = [body(&drawn.relay)?, body(&drawn.mirror)?];
+        let bodies = [body(&relay)?, body(&mirror)?];
         let cells = wanted.iter().map(|(epoch, place, _)| (*epoch, *place));
         let asked = Asked {
             origin: window.origin,

@@ -11,7 +11,6 @@ use crate::{
     client::{
         Client, ContactId, Gap, InvitationId, Mailbox,
         contacts::GenerationId,
-        devices::Verdict,
         flows::accept::{Candidate, Outcome},
         inbox::{Peer, TagOwner},
         mailboxes::Step,
@@ -199,7 +198,7 @@ impl Client {
                 let account = &self.account;
                 let announcement = account.own.open(&account.identity, slot.day, cell)?;
                 let replays = &mut self.inbox.replays;
-                replays.opened(cell.digest(), slot.day, None, tx);
+                replays.record(cell.digest(), slot.day, None, None, tx);
                 Ok(Incoming::Own(announcement))
             }
         }
@@ -217,23 +216,7 @@ impl Client {
                 let origin = (direction, scan.header.closed_at);
                 self.rendezvous_message(id, origin, &bytes, tx);
             }
-            Incoming::Own(announcement) => match self.devices.hear(announcement, tx) {
-                Verdict::Nothing => {}
-                Verdict::Superseded(by) => self.supersede(by, tx),
-                Verdict::EmergencyBegan {
-                    id,
-                    began_at,
-                    minutes,
-                    reason,
-                } => {
-                    self.emergencies.begin(id, (began_at, minutes, reason), tx);
-                    self.emergencies.emit_pending(tx);
-                }
-                Verdict::EmergencyEnded { id, ended_at } => {
-                    self.emergencies.end_announced(id, ended_at, tx);
-                    self.emergencies.emit_pending(tx);
-                }
-            },
+            Incoming::Own(announcement) => self.hear(announcement, tx),
             Incoming::Fragment => {}
         }
     }
@@ -263,7 +246,7 @@ impl Client {
             tags.extend(owner, &keys.tag_key, slot.day, windows);
         }
         let (digest, replays) = (cell.digest(), &mut self.inbox.replays);
-        replays.opened(digest, slot.day, Some(id), tx);
+        replays.record(digest, slot.day, Some(id), None, tx);
         let Some(chunks) = self.assemble(id.0, slot, body, scan, tx)? else {
             return Ok(Incoming::Fragment);
         };
@@ -308,7 +291,8 @@ impl Client {
             tags.extend_rendezvous((id, direction), &key, new);
         }
         let today = tx.now.day();
-        self.inbox.replays.opened(cell.digest(), today, None, tx);
+        let replays = &mut self.inbox.replays;
+        replays.record(cell.digest(), today, None, None, tx);
         let chunks = self.assemble(id.0, slot, body, scan, tx)?;
         Ok(chunks.map_or(Incoming::Fragment, |chunks| {
             Incoming::Rendezvous(id, direction, chunks.concat())

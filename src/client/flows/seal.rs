@@ -65,11 +65,12 @@ pub(crate) struct Sealer<'a> {
     counters: Counters,
 }
 
-/// Control deliveries that are sealed, but not queued yet.
-pub(crate) struct SealedControls {
+/// A control delivery that is sealed, but not queued yet.
+pub(crate) struct SealedControl {
     to: Destination,
     used: UsedCounters,
-    deliveries: Vec<(ControlRecord, SealedDelivery)>,
+    record: ControlRecord,
+    cells: Vec<Cell>,
 }
 
 impl Client {
@@ -98,37 +99,21 @@ impl Client {
         })
     }
 
-    /// Seals control deliveries with these payloads. A superseded device sends
+    /// Seals a control delivery with this payload. A superseded device sends
     /// none, and a suspect contact gets none.
-    pub(crate) fn seal_controls(
+    pub(crate) fn seal_control(
         &self,
         contact: &Contact,
-        payloads: impl IntoIterator<Item = Vec<u8>>,
+        payload: Vec<u8>,
         to: Destination,
         now: UnixTime,
         rng: &mut impl CryptoRng,
-    ) -> Result<Option<SealedControls>, ClientError> {
+    ) -> Result<Option<SealedControl>, ClientError> {
         if self.devices.is_superseded() || contact.state == ContactState::Suspect {
             return Ok(None);
         }
-        let mut sealer = self.sealer(contact, now)?;
-        let mut deliveries = Vec::new();
-        for payload in payloads {
-            let session = DeliveryId::generate(rng);
-            let mut record = ControlRecord {
-                session: session.encode(),
-                seq: 0,
-                payload,
-            };
-            let sealed = sealer.seal_again(&record, None, rng)?;
-            record.seq = sealed.seq;
-            deliveries.push((record, sealed));
-        }
-        Ok(Some(SealedControls {
-            to,
-            used: sealer.finish(),
-            deliveries,
-        }))
+        let sealer = self.sealer(contact, now)?;
+        sealer.control(payload, None, to, rng).map(Some)
     }
 
     /// Seals a control delivery that acknowledges nothing, under the number of a
@@ -141,35 +126,21 @@ impl Client {
         unused: Option<(Day, u32)>,
         now: UnixTime,
         rng: &mut impl CryptoRng,
-    ) -> Result<SealedControls, ClientError> {
-        let session = DeliveryId::generate(rng);
-        let record = ControlRecord {
-            session: session.encode(),
-            seq,
-            payload: greeting(),
-        };
+    ) -> Result<SealedControl, ClientError> {
         let mut sealer = self.sealer(contact, now)?;
         if let Some((day, from)) = unused {
             sealer.counters.give_back(day, from);
         }
-        let sealed = sealer.seal_again(&record, Some(seq), rng)?;
-        Ok(SealedControls {
-            to: Destination::Bucket(sealer.peer.fingerprint()),
-            used: sealer.finish(),
-            deliveries: vec![(record, sealed)],
-        })
+        let to = Destination::Bucket(sealer.peer.fingerprint());
+        sealer.control(greeting(), Some(seq), to, rng)
     }
 
-    /// Queues control deliveries that were sealed.
-    pub(crate) fn push_controls(&mut self, sealed: Option<SealedControls>, tx: &mut Transaction) {
-        let Some(sealed) = sealed else {
-            return;
-        };
-        let id = sealed.used.contact;
-        self.contacts.use_counters(sealed.used, tx);
-        for (control, delivery) in sealed.deliveries {
-            let purpose = CellPurpose::Control(id, control);
-            self.outbox.push(delivery.cells, sealed.to, &purpose, tx);
+    /// Queues a control delivery that was sealed.
+    pub(crate) fn push_control(&mut self, sealed: Option<SealedControl>, tx: &mut Transaction) {
+        if let Some(sealed) = sealed {
+            let purpose = CellPurpose::Control(sealed.used.contact, sealed.record);
+            self.contacts.use_counters(sealed.used, tx);
+            self.outbox.push(sealed.cells, sealed.to, &purpose, tx);
         }
     }
 }
@@ -180,6 +151,29 @@ impl Sealer<'_> {
             contact: self.contact,
             counters: self.counters,
         }
+    }
+
+    /// Seals a new control delivery under this number, or under the next.
+    fn control(
+        mut self,
+        payload: Vec<u8>,
+        seq: Option<u64>,
+        to: Destination,
+        rng: &mut impl CryptoRng,
+    ) -> Result<SealedControl, ClientError> {
+        let mut record = ControlRecord {
+            session: DeliveryId::generate(rng).encode(),
+            seq: 0,
+            payload,
+        };
+        let sealed = self.seal_again(&record, seq, rng)?;
+        record.seq = sealed.seq;
+        Ok(SealedControl {
+            to,
+            used: self.finish(),
+            record,
+            cells: sealed.cells,
+        })
     }
 
     /// Seals a control delivery under its own number, or under the next.

@@ -7,9 +7,9 @@ use crate::{
     client::{
         Client, ClientError, ContactId, Effects, MessageEvent, MessageRef, MessageState,
         MessageView, StoreKey,
-        flows::seal::{DeliveryContent, SealedControls},
+        flows::seal::{DeliveryContent, SealedControl},
         mailboxes::Destination,
-        messages::{Message, Parts},
+        messages::{Message, parts},
         outbox::CellPurpose,
         transaction::Transaction,
     },
@@ -94,7 +94,7 @@ impl Client {
         let used = sealer.finish();
 
         let mut tx = Transaction::new(now);
-        let parts = Parts::of(&content_type, &payload);
+        let (text, attachments) = parts(&content_type, &payload);
         let held = Message {
             outgoing: true,
             session: session.encode(),
@@ -103,9 +103,10 @@ impl Client {
             seq: sealed.seq,
             content_type: content_type.as_str().to_owned(),
             size: u32::try_from(payload.len()).unwrap_or(u32::MAX),
+            text,
+            attachments,
             state: MessageState::Queued,
             cells_left: sealed.count(),
-            parts,
             read: true,
             filing: None,
         };
@@ -159,7 +160,7 @@ impl Client {
 
         let mut tx = Transaction::new(now);
         self.outbox.cut_short(message, &mut tx);
-        self.push_controls(filler, &mut tx);
+        self.push_control(filler, &mut tx);
         self.end_message(message, MessageState::Cancelled, &mut tx);
         Ok(self.commit(tx, view))
     }
@@ -171,7 +172,7 @@ impl Client {
         held: &Message,
         now: UnixTime,
         rng: &mut impl CryptoRng,
-    ) -> Result<Option<SealedControls>, ClientError> {
+    ) -> Result<Option<SealedControl>, ClientError> {
         if held.state == MessageState::Stopped {
             return Ok(None); // Nothing leaves for a contact that is suspect.
         }

@@ -29,43 +29,24 @@ impl Replays {
         self.accepted.get(&(contact, session.to_vec())).copied()
     }
 
-    /// Records an opened cell.
-    pub(crate) fn opened(
+    /// Records an opened cell, and the session id and sequence number of the
+    /// delivery that was accepted with it. It goes to the last page of its day,
+    /// or to a new one.
+    pub(crate) fn record(
         &mut self,
         digest: [u8; 16],
         day: Day,
         contact: Option<ContactId>,
+        accepted: Option<(Vec<u8>, u64)>,
         tx: &mut Transaction,
     ) {
+        let (session, seq) = accepted.unzip();
         let cell = OpenedRecord {
             digest,
             contact: contact.map(|id| id.0),
-            session: None,
-            seq: 0,
+            session,
+            seq: seq.unwrap_or_default(),
         };
-        self.put(day, cell, tx);
-    }
-
-    /// Records an accepted delivery, with the cell that completed it.
-    pub(crate) fn accept(
-        &mut self,
-        digest: [u8; 16],
-        day: Day,
-        contact: ContactId,
-        (session, seq): (Vec<u8>, u64),
-        tx: &mut Transaction,
-    ) {
-        let cell = OpenedRecord {
-            digest,
-            contact: Some(contact.0),
-            session: Some(session),
-            seq,
-        };
-        self.put(day, cell, tx);
-    }
-
-    /// Adds a cell to the last page of its day, or to a new one.
-    fn put(&mut self, day: Day, cell: OpenedRecord, tx: &mut Transaction) {
         let first = OpenedPage { day, page: 0 };
         let last = OpenedPage {
             day,
@@ -135,7 +116,13 @@ mod tests {
     fn a_session_id_belongs_to_one_contact_and_one_number() {
         let mut tx = Transaction::new(UnixTime(1));
         let mut replays = Replays::default();
-        replays.accept([1; 16], Day(5), CONTACT, (vec![7; 16], 3), &mut tx);
+        replays.record(
+            [1; 16],
+            Day(5),
+            Some(CONTACT),
+            Some((vec![7; 16], 3)),
+            &mut tx,
+        );
         assert_eq!(replays.accepted(CONTACT, &[7; 16]), Some(3));
         assert_eq!(replays.accepted(CONTACT, &[8; 16]), None);
         assert_eq!(replays.accepted(ContactId([2; 8]), &[7; 16]), None);
@@ -146,9 +133,21 @@ mod tests {
     fn what_is_forgotten_is_deleted_and_no_longer_counts() {
         let mut tx = Transaction::new(UnixTime(1));
         let mut replays = Replays::default();
-        replays.opened([1; 16], Day(5), None, &mut tx);
-        replays.accept([2; 16], Day(5), CONTACT, (vec![7; 16], 3), &mut tx);
-        replays.accept([3; 16], Day(6), CONTACT, (vec![8; 16], 4), &mut tx);
+        replays.record([1; 16], Day(5), None, None, &mut tx);
+        replays.record(
+            [2; 16],
+            Day(5),
+            Some(CONTACT),
+            Some((vec![7; 16], 3)),
+            &mut tx,
+        );
+        replays.record(
+            [3; 16],
+            Day(6),
+            Some(CONTACT),
+            Some((vec![8; 16], 4)),
+            &mut tx,
+        );
         let mut tx = Transaction::new(UnixTime(1));
         replays.forget_before(Day(6), &mut tx);
         assert!(!replays.has_opened(&[1; 16]) && replays.has_opened(&[3; 16]));
@@ -171,7 +170,7 @@ mod tests {
         let cells = 2 * OPENED_PER_PAGE + 1;
         for number in 0..cells {
             let mut tx = Transaction::new(UnixTime(1));
-            replays.opened(digest(number), Day(5), None, &mut tx);
+            replays.record(digest(number), Day(5), None, None, &mut tx);
             let page = u32::try_from(number / OPENED_PER_PAGE).unwrap();
             let touched: Vec<_> = tx.touched.into_iter().collect();
             let page = OpenedPage { day: Day(5), page };

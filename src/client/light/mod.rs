@@ -12,7 +12,7 @@ mod queries;
 mod shelf;
 mod unit;
 
-pub(crate) use queries::{Queries, combine};
+pub(crate) use queries::{combine, draw_queries};
 pub(crate) use shelf::Shelf;
 pub(crate) use unit::Unit;
 
@@ -23,10 +23,7 @@ use crate::{
         VaultError,
         stored::{LightChainRecord, LightRecord},
     },
-    wire::{
-        BatchHeader, CellSize, Held, Origin, SelectWindow, segment::GRID_SECONDS,
-        select::MAX_QUERIES,
-    },
+    wire::{BatchHeader, Origin, SelectWindow, segment::GRID_SECONDS, select::MAX_QUERIES},
 };
 
 /// Looks for which a window of more than a day is kept: what is found in it is
@@ -203,21 +200,10 @@ impl Chain {
         self.headers.iter().find(|header| header.epoch == epoch)
     }
 
-    /// The windows of this look over what both relays hold.
-    pub(crate) fn windows(
-        &self,
-        held: (Held, Held),
-        epoch_seconds: u32,
-        size: CellSize,
-    ) -> Vec<SelectWindow> {
-        let from = self.from(epoch_seconds);
-        self.shelf.windows(held.0.origin, from, held, size)
-    }
-
-    /// Where the window begins: it covers what is new, and for some looks what
+    /// Where the window of a look begins: it covers what is new, and for some looks what
     /// was new then; and what is not finished, which lies before that only if
     /// the person went away with much of it left.
-    fn from(&self, epoch_seconds: u32) -> u64 {
+    pub(crate) fn from(&self, epoch_seconds: u32) -> u64 {
         let newest = self.shelf.newest().unwrap_or(0);
         let need = self.fresh.iter().map(Unit::epoch).min().unwrap_or(newest);
         let from = self.shelf.canonical(need, epoch_seconds);

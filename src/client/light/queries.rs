@@ -7,46 +7,38 @@ use rand_core::CryptoRng;
 
 use crate::wire::select::xor;
 
-/// The same number of bitmaps for both relays, concatenated.
-#[derive(Debug)]
-pub(crate) struct Queries {
-    pub(crate) relay: Vec<u8>,
-    pub(crate) mirror: Vec<u8>,
-}
-
-impl Queries {
-    /// Bitmaps over so many cells, which retrieve these places; each further
-    /// one retrieves a random place, which nobody looks at.
-    pub(crate) fn draw(
-        places: &[u32],
-        queries: usize,
-        cells: u32,
-        rng: &mut impl CryptoRng,
-    ) -> Self {
-        let len = (cells as usize).div_ceil(8);
-        let mut relay = vec![0; queries * len];
-        rng.fill_bytes(&mut relay);
-        let used = match cells % 8 {
-            0 => u8::MAX,
-            bits => !(u8::MAX << bits),
-        };
-        for bitmap in relay.chunks_mut(len.max(1)) {
-            if let Some(last) = bitmap.last_mut() {
-                *last &= used;
-            }
+/// So many bitmaps over so many cells, concatenated, for the relay and for the
+/// mirror. They retrieve these places; each further one retrieves a random place,
+/// which nobody looks at.
+pub(crate) fn draw_queries(
+    places: &[u32],
+    queries: usize,
+    cells: u32,
+    rng: &mut impl CryptoRng,
+) -> [Vec<u8>; 2] {
+    let len = (cells as usize).div_ceil(8);
+    let mut relay = vec![0; queries * len];
+    rng.fill_bytes(&mut relay);
+    let used = match cells % 8 {
+        0 => u8::MAX,
+        bits => !(u8::MAX << bits),
+    };
+    for bitmap in relay.chunks_mut(len.max(1)) {
+        if let Some(last) = bitmap.last_mut() {
+            *last &= used;
         }
-        let mut mirror = relay.clone();
-        for (query, bitmap) in mirror.chunks_mut(len.max(1)).enumerate() {
-            // Drawn for each, so that the work does not depend on what is wanted.
-            let random = rng.next_u64().checked_rem(cells.into()).unwrap_or(0);
-            let wanted = places.get(query).map(|place| u64::from(*place));
-            let place = usize::try_from(wanted.unwrap_or(random)).unwrap_or(0);
-            if let Some(byte) = bitmap.get_mut(place / 8) {
-                *byte ^= 1 << (place % 8);
-            }
-        }
-        Self { relay, mirror }
     }
+    let mut mirror = relay.clone();
+    for (query, bitmap) in mirror.chunks_mut(len.max(1)).enumerate() {
+        // Drawn for each, so that the work does not depend on what is wanted.
+        let random = rng.next_u64().checked_rem(cells.into()).unwrap_or(0);
+        let wanted = places.get(query).map(|place| u64::from(*place));
+        let place = usize::try_from(wanted.unwrap_or(random)).unwrap_or(0);
+        if let Some(byte) = bitmap.get_mut(place / 8) {
+            *byte ^= 1 << (place % 8);
+        }
+    }
+    [relay, mirror]
 }
 
 /// The cell with this tag, from the answers of both relays to one query.
@@ -106,9 +98,9 @@ mod tests {
     fn each_query_differs_in_the_wanted_place_and_no_other() {
         for cells in [1_u32, 7, 8, 9, 64, 161] {
             let places: Vec<u32> = [0, cells / 2, cells - 1].to_vec();
-            let queries = Queries::draw(&places, 8, cells, &mut rng());
+            let [relay, mirror] = draw_queries(&places, 8, cells, &mut rng());
             let len = (cells as usize).div_ceil(8);
-            let pairs = queries.relay.chunks(len).zip(queries.mirror.chunks(len));
+            let pairs = relay.chunks(len).zip(mirror.chunks(len));
             for (query, (a, b)) in pairs.enumerate() {
                 let differing: Vec<u32> = (0..len as u32 * 8)
                     .filter(|p| bit(a, *p) != bit(b, *p))
@@ -127,7 +119,6 @@ mod tests {
 
     #[test]
     fn nothing_is_asked_of_an_empty_window() {
-        let queries = Queries::draw(&[], 8, 0, &mut rng());
-        assert!(queries.relay.is_empty() && queries.mirror.is_empty());
+        assert!(draw_queries(&[], 8, 0, &mut rng()).concat().is_empty());
     }
 }

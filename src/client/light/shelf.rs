@@ -5,7 +5,7 @@ use core::ops::RangeInclusive;
 
 use crate::{
     base::{SortedMap, time::DAY_SECONDS},
-    wire::{BatchHeader, CellSize, Held, Origin, SelectWindow, select::MAX_WINDOW_LEN},
+    wire::{BatchHeader, CellSize, Held, SelectWindow, select::MAX_WINDOW_LEN},
 };
 
 /// Days of the windows that a look chooses from; the last is all there is.
@@ -90,7 +90,6 @@ impl Shelf {
     /// possible of what a request may cover.
     pub(crate) fn windows(
         &self,
-        origin: Origin,
         from: u64,
         (relay, mirror): (Held, Held),
         size: CellSize,
@@ -109,7 +108,7 @@ impl Shelf {
                     window.count += count;
                 }
                 None => windows.push(SelectWindow {
-                    origin,
+                    origin: relay.origin,
                     first: *first,
                     last: entry.last,
                     count,
@@ -146,6 +145,7 @@ pub(crate) fn aligned(epoch: u64, epoch_seconds: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Origin;
 
     const EPOCH_SECONDS: u32 = 1_800;
     const ORIGIN: Origin = Origin([1; 32]);
@@ -182,7 +182,7 @@ mod tests {
     fn what_one_of_the_relays_lacks_at_either_end_is_in_no_window() {
         let shelf = shelf();
         let all = held(10_000, 12_879);
-        let windows = |mirror| shelf.windows(ORIGIN, 12_852, (all, mirror), CellSize::DEFAULT);
+        let windows = |mirror| shelf.windows(12_852, (all, mirror), CellSize::DEFAULT);
         assert_eq!(windows(all)[0].count, 2_800);
         let lagging = &windows(held(10_000, 12_878))[0];
         assert_eq!((lagging.last, lagging.count), (12_878, 2_700));
@@ -196,7 +196,7 @@ mod tests {
     fn what_is_too_long_for_a_request_is_several_windows() {
         let shelf = shelf();
         let all = held(10_000, 12_879);
-        let windows = shelf.windows(ORIGIN, 0, (all, all), CellSize::DEFAULT);
+        let windows = shelf.windows(0, (all, all), CellSize::DEFAULT);
         let cells: u64 = windows.iter().map(|window| u64::from(window.count)).sum();
         assert_eq!(cells, 288_000);
         assert_eq!(windows.len(), 5);

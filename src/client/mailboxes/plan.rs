@@ -175,7 +175,7 @@ impl Mailboxes {
         mailbox: Mailbox,
         bucket: BucketId,
         index: &BucketIndex,
-        whole: bool,
+        (whole, part): (bool, Part),
         backfill: bool,
     ) -> Result<Vec<Download>, ClientError> {
         let size = self.info()?.cell_size;
@@ -205,7 +205,7 @@ impl Mailboxes {
         }
         Ok(wanted
             .into_iter()
-            .map(|listed| Download::new(listed, (mailbox, bucket), size, (whole, Part::Cells)))
+            .map(|listed| Download::new(listed, (mailbox, bucket), size, (whole, part)))
             .collect())
     }
 
@@ -215,13 +215,7 @@ impl Mailboxes {
         bucket: BucketId,
         index: &BucketIndex,
     ) -> Result<Vec<Download>, ClientError> {
-        let size = self.info()?.cell_size;
-        let plan = self.plan(Mailbox::Own, bucket, index, true, false)?;
-        let place = (Mailbox::Own, bucket);
-        let tags = plan
-            .into_iter()
-            .map(|new| Download::new(new.entry, place, size, (true, Part::Tags)));
-        Ok(tags.collect())
+        self.plan(Mailbox::Own, bucket, index, (true, Part::Tags), false)
     }
 
     /// Everything of the own bucket that overlaps these epochs of origins.

@@ -58,7 +58,7 @@ fn index(key: &OriginKey, epochs: core::ops::RangeInclusive<u64>) -> BucketIndex
 
 /// Epochs that are downloaded.
 fn planned(mailboxes: &Mailboxes, mailbox: Mailbox, index: &BucketIndex, whole: bool) -> Vec<u64> {
-    let plan = mailboxes.plan(mailbox, BucketId::LOBBY, index, whole, false);
+    let plan = mailboxes.plan(mailbox, BucketId::LOBBY, index, (whole, Part::Cells), false);
     plan.unwrap()
         .iter()
         .map(|download| download.epoch)
@@ -98,7 +98,7 @@ fn nothing_is_planned_or_addressed_before_the_relay_is_known() {
         Mailbox::Own,
         BucketId::LOBBY,
         &index(&key, 1..=2),
-        true,
+        (true, Part::Cells),
         false,
     );
     assert_eq!(plan.err(), refused);

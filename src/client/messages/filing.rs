@@ -1,9 +1,9 @@
 //! Whether a message is in the health record, and in which of its states.
 
 use crate::{
-    base::{ErrorCode, UnixTime, words::worded},
+    base::{ErrorCode, UnixTime},
     client::{ContactId, MessageRef, MessageState},
-    vault::{VaultError, stored::FilingRecord},
+    vault::stored::{FilingRecord, FilingState},
 };
 
 /// Which messages a question about filing concerns.
@@ -47,29 +47,7 @@ pub enum FilingUpdate {
     Failed(ErrorCode),
 }
 
-worded! {
-    /// How far the filing of a message has come.
-    pub(crate) enum FilingState {
-        Started = "filing",
-        Filed = "filed",
-        Failed = "failed",
-        /// Filed in an earlier state of the message.
-        Outdated = "filed",
-    }
-}
-
-/// The filing of a message that the host has begun to file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Filing {
-    pub(crate) state: FilingState,
-    /// Kept while a later state is filed.
-    pub(crate) id: Option<String>,
-    pub(crate) version: Option<String>,
-    pub(crate) code: Option<String>,
-    pub(crate) since: UnixTime,
-}
-
-impl Filing {
+impl FilingRecord {
     /// The filing after an update, of a message in this state.
     pub(crate) fn after(
         before: Option<&Self>,
@@ -82,7 +60,7 @@ impl Filing {
             id: before.and_then(|before| before.id.clone()),
             version: before.and_then(|before| before.version.clone()),
             code: None,
-            since,
+            since: since.0,
         };
         match update {
             FilingUpdate::Started => {}
@@ -104,25 +82,5 @@ impl Filing {
             }
         }
         after
-    }
-
-    pub(crate) fn to_record(&self) -> FilingRecord {
-        FilingRecord {
-            state: self.state as u8,
-            id: self.id.clone(),
-            version: self.version.clone(),
-            code: self.code.clone(),
-            since: self.since.0,
-        }
-    }
-
-    pub(crate) fn from_record(record: FilingRecord) -> Result<Self, VaultError> {
-        Ok(Self {
-            state: FilingState::from_number(record.state).ok_or(VaultError::Damaged)?,
-            id: record.id,
-            version: record.version,
-            code: record.code,
-            since: UnixTime(record.since),
-        })
     }
 }

@@ -5,11 +5,12 @@ mod parts;
 mod state;
 mod view;
 
-pub(crate) use filing::{Filing, FilingState};
 pub use filing::{FilingScope, FilingUpdate};
-pub(crate) use parts::Parts;
-pub(crate) use state::Message;
-pub use state::MessageState;
+pub(crate) use parts::parts;
+
+/// A message in memory is its record.
+pub(crate) use crate::vault::stored::MessageRecord as Message;
+pub use crate::vault::stored::MessageState;
 
 use std::collections::HashMap;
 
@@ -26,7 +27,7 @@ use crate::{
     envelope::Evidence,
     vault::{
         VaultError,
-        stored::{FilingSettingRecord, MessagesRecord},
+        stored::{FilingRecord, FilingSettingRecord, MessagesRecord},
     },
 };
 
@@ -90,7 +91,7 @@ impl Messages {
     pub(crate) fn to_record(&self, page: MessagePage) -> Option<MessagesRecord> {
         let range = self.all.range(page.range());
         let messages: Vec<_> = range
-            .map(|(message, held)| (message.ordinal, held.to_record()))
+            .map(|(message, held)| (message.ordinal, held.clone()))
             .collect();
         (!messages.is_empty()).then_some(MessagesRecord { messages })
     }
@@ -113,7 +114,7 @@ impl Messages {
             if message.page() != page {
                 return Err(VaultError::Damaged);
             }
-            self.restore(message, Message::from_record(held)?);
+            self.restore(message, held);
         }
         Ok(())
     }
@@ -303,7 +304,12 @@ impl Messages {
     }
 
     /// Stores the progress of a message's filing, and reports it.
-    pub(crate) fn set_filing(&mut self, message: MessageRef, filing: Filing, tx: &mut Transaction) {
+    pub(crate) fn set_filing(
+        &mut self,
+        message: MessageRef,
+        filing: FilingRecord,
+        tx: &mut Transaction,
+    ) {
         if let Some(held) = self.all.get_mut(&message) {
             held.filing = Some(filing);
             tx.touch(StoreKey::Messages(message.page()));

@@ -7,40 +7,24 @@ use crate::{
     vault::stored::AttachmentRecord,
 };
 
-/// Where the typed text and the attachments lie in the body of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Parts {
-    /// Offset and length.
-    pub(crate) text: Option<(u32, u32)>,
-    pub(crate) attachments: Vec<AttachmentRecord>,
-}
-
-impl Parts {
-    /// Typed text of so many bytes, and nothing else.
-    #[cfg(test)]
-    pub(crate) fn text(len: u32) -> Self {
-        Self {
-            text: Some((0, len)),
-            attachments: Vec::new(),
-        }
-    }
-
-    /// The parts of a body of this content type.
-    pub(crate) fn of(content_type: &ContentType, body: &Content) -> Self {
-        let layout = Layout::of(content_type, body);
-        let attachments = layout.attachments.into_iter().map(|file| AttachmentRecord {
-            content_type: file.content_type.as_str().to_owned(),
-            filename: file.filename,
-            offset: short(file.body.start),
-            len: short(file.body.len()),
-        });
-        Self {
-            text: layout
-                .text
-                .map(|text| (short(text.start), short(text.len()))),
-            attachments: attachments.collect(),
-        }
-    }
+/// Offset and length of the typed text, and the attachments of a body of this
+/// content type.
+pub(crate) fn parts(
+    content_type: &ContentType,
+    body: &Content,
+) -> (Option<(u32, u32)>, Vec<AttachmentRecord>) {
+    let layout = Layout::of(content_type, body);
+    let text = layout.text;
+    let attachments = layout.attachments.into_iter().map(|file| AttachmentRecord {
+        content_type: file.content_type.as_str().to_owned(),
+        filename: file.filename,
+        offset: short(file.body.start),
+        len: short(file.body.len()),
+    });
+    (
+        text.map(|text| (short(text.start), short(text.len()))),
+        attachments.collect(),
+    )
 }
 
 /// A body has at most 16 MiB.

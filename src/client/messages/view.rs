@@ -1,6 +1,6 @@
 //! A message as a page shows it.
 
-use super::{Filing, FilingState, Message};
+use super::Message;
 use crate::{
     base::{
         Content,
@@ -11,7 +11,7 @@ use crate::{
         view::{AttachmentView, FilingView, MessageView},
     },
     envelope::DeliveryId,
-    vault::stored::AttachmentRecord,
+    vault::stored::{AttachmentRecord, FilingRecord, FilingState},
 };
 
 impl From<&AttachmentRecord> for AttachmentView {
@@ -33,8 +33,8 @@ impl MessageView {
             id,
             contact_id: id.contact,
             direction: if message.outgoing { "out" } else { "in" },
-            attachments: message.parts.attachments.iter().map(Into::into).collect(),
-            text_at: message.parts.text,
+            attachments: message.attachments.iter().map(Into::into).collect(),
+            text_at: message.text,
             problem: message.is_malformed().then_some("malformed"),
             size: message.size,
             sent_at: message.sent_at,
@@ -65,13 +65,13 @@ impl MessageView {
 }
 
 impl FilingView {
-    fn new(filing: Option<&Filing>) -> Self {
+    fn new(filing: Option<&FilingRecord>) -> Self {
         Self {
             state: filing.map_or("unfiled", |filing| filing.state.word()),
             id: filing.and_then(|filing| filing.id.clone()),
             version: filing.and_then(|filing| filing.version.clone()),
             code: filing.and_then(|filing| filing.code.clone()),
-            since: filing.map(|filing| filing.since.0),
+            since: filing.map(|filing| filing.since),
             outdated: filing
                 .is_some_and(|filing| filing.id.is_some() && filing.state != FilingState::Filed),
         }

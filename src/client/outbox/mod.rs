@@ -45,10 +45,6 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
     /// Cells of another size than the relay takes are sealed again.
     pub(crate) fn fit(&mut self, mailboxes: &Mailboxes) {
         if let Ok(info) = mailboxes.info() {

@@ -4,7 +4,7 @@ use crate::{
     client::{
         ClientError,
         mailboxes::Mailboxes,
-        messages::{Message, MessageState, Messages, Parts},
+        messages::{Message, MessageState, Messages},
     },
     identity::Fingerprint,
     vault::stored::{self, ControlRecord},
@@ -60,8 +60,9 @@ fn message(seq: u64) -> Message {
         seq,
         content_type: "text/plain".into(),
         size: 3,
+        text: Some((0, 3)),
+        attachments: Vec::new(),
         state: MessageState::Queued,
-        parts: Parts::text(3),
         cells_left: 1,
         read: true,
         filing: None,
@@ -104,7 +105,7 @@ fn leaving(outbox: &Outbox, policy: SendPolicy) -> Vec<u64> {
 
 #[test]
 fn nothing_leaves_before_the_relay_is_known() {
-    let outbox = Outbox::new();
+    let outbox = Outbox::default();
     let unknown = Mailboxes::new("https://relay.example");
     let taken = outbox.slot(OPEN, TODAY, &unknown, |_| true);
     assert_eq!(taken.unwrap_err(), ClientError::RelayUnknown);
@@ -112,7 +113,7 @@ fn nothing_leaves_before_the_relay_is_known() {
 
 #[test]
 fn an_unconfirmed_device_posts_what_it_need_not_seal_again() {
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::default();
     push(&mut outbox, 1, TODAY, &CellPurpose::Message(at(CONTACT, 0)));
     push(&mut outbox, 1, TODAY, &control(CONTACT, 1));
     push(&mut outbox, 1, TODAY, &CellPurpose::Rendezvous);
@@ -128,7 +129,7 @@ fn an_unconfirmed_device_posts_what_it_need_not_seal_again() {
 
 #[test]
 fn one_late_cell_holds_back_all_that_waits_for_its_contact() {
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::default();
     let late = Day(TODAY.0 - LISTENING_DAYS);
     push(&mut outbox, 1, late, &CellPurpose::Message(at(CONTACT, 0)));
     push(&mut outbox, 1, TODAY, &CellPurpose::Message(at(CONTACT, 1)));
@@ -149,7 +150,7 @@ fn one_late_cell_holds_back_all_that_waits_for_its_contact() {
 
 #[test]
 fn a_whole_window_of_todays_cells_is_not_discarded() {
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::default();
     let late = Day(TODAY.0 - LISTENING_DAYS);
     push(&mut outbox, 1, late, &control(CONTACT, 0));
     push(&mut outbox, 31, TODAY, &control(CONTACT, 1));
@@ -173,7 +174,7 @@ fn a_whole_window_of_todays_cells_is_not_discarded() {
 
 #[test]
 fn cells_of_a_large_message_leave_last_and_keep_their_contacts_order() {
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::default();
     let picture = at(CONTACT, 0);
     push(&mut outbox, 1, TODAY, &CellPurpose::Message(picture));
     outbox.push_large(picture, large(3), &mut tx());
@@ -194,13 +195,13 @@ fn cells_of_a_large_message_leave_last_and_keep_their_contacts_order() {
 fn a_message_cut_short_leaves_no_hole_that_a_window_does_not_span() {
     let picture = at(CONTACT, 0);
     let purpose = CellPurpose::Message(picture);
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::default();
     push(&mut outbox, 64, TODAY, &purpose);
     outbox.cut_short(picture, &mut tx());
     let kept: Vec<u64> = outbox.iter().map(|(ordinal, _)| ordinal).collect();
     assert_eq!(kept, [0, 32], "none had left");
 
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::default();
     push(&mut outbox, 1, TODAY, &purpose);
     outbox.cut_short(picture, &mut tx());
     assert_eq!(outbox.len(), 0, "a message of one cell leaves no hole");
@@ -208,7 +209,7 @@ fn a_message_cut_short_leaves_no_hole_that_a_window_does_not_span() {
 
 #[test]
 fn what_waits_behind_a_message_cut_short_is_sealed_again_with_its_counters() {
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::default();
     let (picture, word) = (at(CONTACT, 0), at(CONTACT, 1));
     push(&mut outbox, 1, TODAY, &CellPurpose::Message(picture));
     outbox.push_large(picture, large(300), &mut tx());
@@ -238,7 +239,7 @@ fn begin_slot(outbox: &mut Outbox) {
 
 #[test]
 fn a_slot_without_an_answer_is_repeated_byte_for_byte_unless_a_cell_is_gone() {
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::default();
     assert!(outbox.unanswered_slot(&mailboxes()).is_none());
     push(&mut outbox, 1, TODAY, &CellPurpose::Message(at(CONTACT, 0)));
     begin_slot(&mut outbox);
@@ -248,7 +249,7 @@ fn a_slot_without_an_answer_is_repeated_byte_for_byte_unless_a_cell_is_gone() {
         slot.post.map(|post| post.body)
     };
     let first = post(&outbox, &mailboxes()).unwrap();
-    let mut restarted = Outbox::new();
+    let mut restarted = Outbox::default();
     let (ordinal, queued) = outbox.iter().next().unwrap();
     restarted.restore(ordinal, queued.clone());
     restarted
@@ -266,7 +267,7 @@ fn a_slot_without_an_answer_is_repeated_byte_for_byte_unless_a_cell_is_gone() {
 
 #[test]
 fn the_record_of_a_slot_has_one_length_and_a_malformed_one_is_refused() {
-    let (mut cover, mut full) = (Outbox::new(), Outbox::new());
+    let (mut cover, mut full) = (Outbox::default(), Outbox::default());
     push(&mut full, 1, TODAY, &CellPurpose::Message(at(CONTACT, 0)));
     let records = [&mut cover, &mut full].map(|outbox| {
         begin_slot(outbox);
@@ -278,14 +279,14 @@ fn the_record_of_a_slot_has_one_length_and_a_malformed_one_is_refused() {
     assert_eq!(cover, full);
     let [mut malformed, mut odd] = records;
     malformed.buckets = 3;
-    assert!(Outbox::new().restore_slot(malformed).is_err());
+    assert!(Outbox::default().restore_slot(malformed).is_err());
     odd.cells.pop();
-    assert!(Outbox::new().restore_slot(odd).is_err());
+    assert!(Outbox::default().restore_slot(odd).is_err());
 }
 
 #[test]
 fn a_message_of_which_all_is_in_an_unanswered_slot_may_have_left() {
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::default();
     let (word, picture) = (at(CONTACT, 0), at(OTHER, 0));
     push(&mut outbox, 1, TODAY, &CellPurpose::Message(word));
     assert!(!outbox.may_have_left(word));
@@ -300,7 +301,7 @@ fn a_message_of_which_all_is_in_an_unanswered_slot_may_have_left() {
 
 #[test]
 fn an_answer_to_a_post_counts_once_and_means_no_later_cell() {
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::default();
     let sent = at(CONTACT, 0);
     push(&mut outbox, 2, TODAY, &CellPurpose::Message(sent));
     let mut tx = tx();
@@ -314,7 +315,7 @@ fn an_answer_to_a_post_counts_once_and_means_no_later_cell() {
 
 #[test]
 fn discarding_one_delivery_keeps_the_others() {
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::default();
     push(&mut outbox, 1, TODAY, &control(CONTACT, 0));
     push(&mut outbox, 1, TODAY, &control(CONTACT, 1));
     push(&mut outbox, 1, TODAY, &control(OTHER, 0));

@@ -145,8 +145,8 @@ impl<R: CryptoRng> Call<'_, R> {
         let head = look.windows.back().copied();
         match (look.stage, answer, head) {
             (Stage::Relay, Answer::Got(got), _) => {
-                let held = got.map_err(Unread::from).and_then(|json| {
-                    Held::parse(&json).map_err(|error| Unread::refused(error.code()))
+                let held = got.map_err(Unread::Failed).and_then(|json| {
+                    Held::parse(&json).map_err(|error| Unread::Refused(error.code()))
                 });
                 match held {
                     Ok(held) => {
@@ -177,7 +177,7 @@ impl<R: CryptoRng> Call<'_, R> {
             }
             (Stage::Index, Answer::Got(Ok(json)), _) => match client.plan_look(&json, now) {
                 Ok(effects) => return self.on_tags_planned(pull, effects),
-                Err(error) => return self.unread(Some(Unread::refused(error.code()))),
+                Err(error) => return self.unread(Some(Unread::Refused(error.code()))),
             },
             (Stage::Confirm, Answer::Confirmed(true), _) => look.stage = Stage::Again,
             (Stage::Again, Answer::Got(got), _) => {
@@ -196,7 +196,7 @@ impl<R: CryptoRng> Call<'_, R> {
             (Stage::Header, Answer::Got(Ok(tags)), Some(head)) => {
                 match client.take_header(&head.origin, head.last, &tags) {
                     Ok(()) => look.stage = Stage::MirrorHeader,
-                    Err(error) => return self.unread(Some(Unread::refused(error.code()))),
+                    Err(error) => return self.unread(Some(Unread::Refused(error.code()))),
                 }
             }
             (Stage::MirrorHeader, Answer::Got(Ok(tags)), Some(head)) => {
@@ -223,7 +223,7 @@ impl<R: CryptoRng> Call<'_, R> {
                 return self.unanswered(failure.retry_after());
             }
             (Stage::Index | Stage::Header, Answer::Got(Err(failure)), _) => {
-                return self.unread(Some(failure.into()));
+                return self.unread(Some(Unread::Failed(failure)));
             }
             // Not the answer to what was asked: ask again.
             _ => {}
@@ -271,7 +271,10 @@ impl<R: CryptoRng> Call<'_, R> {
         if unread.is_some_and(|unread| self.leaves(unread)) {
             return self.elsewhere();
         }
-        let (code, wait) = unread.map_or((None, 0), |unread| (unread.code, unread.retry_after));
+        let (code, wait) = (
+            unread.and_then(Unread::code),
+            unread.map_or(0, Unread::retry_after),
+        );
         self.fail(Task::Own, code, wait);
         Turn::Goto(Step::Idle)
     }

@@ -245,7 +245,7 @@ impl<R: CryptoRng> Call<'_, R> {
                     };
                     let ask = self.addressed(&step, ask);
                     self.round.step = step;
-                    return Effects::none().map(|()| ask);
+                    return Effects::default().map(|()| ask);
                 }
                 Turn::Commit(step, changes, events) => {
                     self.round.step = step;

@@ -61,31 +61,26 @@ pub(super) struct Pull {
 
 /// Why a mailbox could not be read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Unread {
-    /// Why the client refused the relay's answer, if there was one.
-    pub(super) code: Option<ErrorCode>,
-    /// How long the relay asks to wait, in milliseconds.
-    pub(super) retry_after: u64,
-    /// Why there was no answer.
-    pub(super) failure: Option<Failure>,
+pub(super) enum Unread {
+    /// The client refused the relay's answer.
+    Refused(ErrorCode),
+    /// There was no answer.
+    Failed(Failure),
 }
 
 impl Unread {
-    pub(super) fn refused(code: ErrorCode) -> Self {
-        Self {
-            code: Some(code),
-            retry_after: 0,
-            failure: None,
+    pub(super) fn code(self) -> Option<ErrorCode> {
+        match self {
+            Self::Refused(code) => Some(code),
+            Self::Failed(_) => None,
         }
     }
-}
 
-impl From<Failure> for Unread {
-    fn from(failure: Failure) -> Self {
-        Self {
-            code: None,
-            retry_after: failure.retry_after(),
-            failure: Some(failure),
+    /// How long the relay asks to wait, in milliseconds.
+    pub(super) fn retry_after(self) -> u64 {
+        match self {
+            Self::Refused(_) => 0,
+            Self::Failed(failure) => failure.retry_after(),
         }
     }
 }

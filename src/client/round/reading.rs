@@ -60,10 +60,10 @@ impl<R: CryptoRng> Call<'_, R> {
         let Some(mailbox) = pull.indexes.pop_front() else {
             return Turn::Goto(Step::Index(pull));
         };
-        let planned = got.map_err(Unread::from).and_then(|json| {
+        let planned = got.map_err(Unread::Failed).and_then(|json| {
             let json = String::from_utf8(json).unwrap_or_default();
             let planned = self.client.plan_pull(mailbox, &json, self.clock.now());
-            planned.map_err(|error| Unread::refused(error.code()))
+            planned.map_err(|error| Unread::Refused(error.code()))
         });
         match planned {
             Ok(effects) => {
@@ -112,9 +112,9 @@ impl<R: CryptoRng> Call<'_, R> {
     /// Whether another place is read from now on: this one did not answer, or is
     /// a member whose answer is not one.
     pub(super) fn leaves(&mut self, unread: Unread) -> bool {
-        match unread.failure {
-            Some(failure) => self.round.route.moves_on(self.client, failure),
-            None => self.round.route.distrusts(self.client),
+        match unread {
+            Unread::Failed(failure) => self.round.route.moves_on(self.client, failure),
+            Unread::Refused(_) => self.round.route.distrusts(self.client),
         }
     }
 
@@ -175,7 +175,7 @@ impl<R: CryptoRng> Call<'_, R> {
             if self.round.route.moves_on(self.client, failure) {
                 return self.elsewhere();
             }
-            pull.fail(mailbox, failure.into());
+            pull.fail(mailbox, Unread::Failed(failure));
             self.round.incomplete();
         } else {
             pull.kept(kept);
@@ -290,7 +290,7 @@ impl<R: CryptoRng> Call<'_, R> {
         for (mailbox, ended) in pull.ended() {
             let task = Task::from(*mailbox);
             match ended {
-                Err(unread) => self.fail(task, unread.code, unread.retry_after),
+                Err(unread) => self.fail(task, unread.code(), unread.retry_after()),
                 Ok(()) => {
                     let due = self.after_pull(*mailbox);
                     self.done(task, due);

@@ -30,17 +30,13 @@ pub(super) struct Pace {
     pub(super) lobby_epoch: u64,
 }
 
-impl Pace {
-    /// Until the relay has described itself.
-    pub(super) const UNKNOWN: Self = Self {
-        epoch: 60_000,
-        lobby_epoch: 15_000,
-    };
-}
-
 impl Default for Pace {
+    /// Until the relay has described itself.
     fn default() -> Self {
-        Self::UNKNOWN
+        Self {
+            epoch: 60_000,
+            lobby_epoch: 15_000,
+        }
     }
 }
 
@@ -214,7 +210,7 @@ mod tests {
             match task {
                 Task::Own => {
                     failed += 1;
-                    schedule.failed(task, due, 0, Pace::UNKNOWN, &mut rng());
+                    schedule.failed(task, due, 0, Pace::default(), &mut rng());
                 }
                 _ => {
                     posted += 1;
@@ -233,10 +229,10 @@ mod tests {
     fn waits_grow_up_to_a_bound_and_a_relay_cannot_ask_for_more_than_an_hour() {
         let mut schedule = Schedule::default();
         for _ in 0..40 {
-            schedule.failed(Task::Own, 0, 0, Pace::UNKNOWN, &mut rng());
+            schedule.failed(Task::Own, 0, 0, Pace::default(), &mut rng());
         }
         assert!(schedule.due(Task::Own) <= Some(60_000));
-        schedule.failed(Task::Own, 0, u64::MAX, Pace::UNKNOWN, &mut rng());
+        schedule.failed(Task::Own, 0, u64::MAX, Pace::default(), &mut rng());
         assert_eq!(schedule.due(Task::Own), Some(3_600_000));
     }
 
@@ -262,8 +258,8 @@ mod tests {
     fn once_the_network_is_back_only_what_the_relay_put_off_goes_on_waiting() {
         let mut schedule = Schedule::default();
         schedule.set(Task::Info, Some(50_000));
-        schedule.failed(Task::Own, 0, 0, Pace::UNKNOWN, &mut rng());
-        schedule.failed(Task::Slot, 0, 90_000, Pace::UNKNOWN, &mut rng());
+        schedule.failed(Task::Own, 0, 0, Pace::default(), &mut rng());
+        schedule.failed(Task::Slot, 0, 90_000, Pace::default(), &mut rng());
         schedule.hasten_failed(10);
         assert_eq!(schedule.due(Task::Info), Some(50_000));
         assert_eq!(schedule.due(Task::Own), Some(10));

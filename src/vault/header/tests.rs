@@ -23,7 +23,7 @@ fn passkey(byte: u8) -> Passkey {
 /// Opened by a passphrase of ones, a passkey of twos, a code of threes and
 /// a host's key of fours.
 fn header(key: &VaultKey) -> VaultHeader {
-    let mut header = VaultHeader::new();
+    let mut header = VaultHeader::default();
     header
         .add(UnlockMethod::HostKey, secret(4), key, &mut rng())
         .unwrap();
@@ -110,7 +110,7 @@ fn slots_are_replaced_and_removed() {
     assert!(header.remove_host_key());
     assert!(!header.remove_host_key());
     assert!(header.unwrap(&Opener::HostKey(secret(4))).is_err());
-    let mut alone = VaultHeader::new();
+    let mut alone = VaultHeader::default();
     alone
         .add(UnlockMethod::HostKey, secret(4), &key, &mut rng())
         .unwrap();

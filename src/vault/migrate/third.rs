@@ -176,7 +176,7 @@ mod tests {
             seq: 4,
             content_type: content_type.into(),
             size: 57,
-            state: 4,
+            state: stored::MessageState::Verified,
             cells_left: 0,
         }
     }

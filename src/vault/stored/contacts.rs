@@ -1,5 +1,7 @@
 //! Records of contacts and invitations.
 
+use crate::envelope::CheckedBy;
+
 records! {
     /// `s/c/<contact>`.
     #[derive(Debug)]
@@ -88,8 +90,8 @@ records! {
     /// `s/k/<contact>`: how and when a contact was checked.
     #[derive(Debug)]
     pub struct CheckRecord {
-        /// 0 digits, 1 expected, 2 in person.
-        pub by: u8,
+        /// How.
+        pub by: CheckedBy,
         /// Unix seconds.
         pub at: u64,
     }

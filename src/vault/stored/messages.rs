@@ -1,5 +1,43 @@
 //! Records of messages, and what of them is on its way in or out.
 
+use crate::base::words::worded;
+
+worded! {
+    /// The state of a message.
+    pub enum MessageState {
+        /// Waits for the relay.
+        Queued = "queued",
+        /// The relay has answered 202 for all its cells.
+        Sent = "sent",
+        /// The recipient reports that it arrived.
+        Delivered = "delivered",
+        /// No receipt arrived in time, or the message was abandoned.
+        Undelivered = "undelivered",
+        /// Arrived, and its proof holds.
+        Verified = "verified",
+        /// Arrived; shown once the contact is verified.
+        Held = "held",
+        /// Withdrawn by its sender before all of it was sent.
+        Cancelled = "cancelled",
+        /// Its contact became suspect before all of it was sent: the rest is not sent.
+        Stopped = "stopped",
+    }
+}
+
+worded! {
+    /// How far the filing of a message in the health record has come.
+    pub enum FilingState {
+        /// The host sends it to the record.
+        Started = "filing",
+        /// The record has it.
+        Filed = "filed",
+        /// The record does not have it, or not in its last state.
+        Failed = "failed",
+        /// Filed in an earlier state of the message.
+        Outdated = "filed",
+    }
+}
+
 records! {
     /// `m/<contact>/<page>`: messages without their bodies.
     #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,14 +67,13 @@ records! {
         pub text: Option<(u32, u32)>,
         /// The attachments, in order.
         pub attachments: Vec<AttachmentRecord>,
-        /// 0 queued, 1 sent, 2 delivered, 3 undelivered, 4 verified, 5 held,
-        /// 6 cancelled, 7 stopped.
-        pub state: u8,
+        /// Its state.
+        pub state: MessageState,
         /// Cells not yet answered with 202.
         pub cells_left: u32,
         /// Whether it was marked as read.
         pub read: bool,
-        /// Whether it was filed in the health record.
+        /// Whether it was filed in the health record; none until the host begins to.
         pub filing: Option<FilingRecord>,
     }
 
@@ -53,13 +90,12 @@ records! {
         pub len: u32,
     }
 
-    /// The state of filing a message in the health record.
+    /// The filing of a message that the host has begun to file in the health record.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct FilingRecord {
-        /// 0 started, 1 filed, 2 failed, 3 filed in an earlier state of the
-        /// message.
-        pub state: u8,
-        /// The id that the health record assigned.
+        /// How far it has come.
+        pub state: FilingState,
+        /// The id that the health record assigned; kept while a later state is filed.
         pub id: Option<String>,
         /// The version that the health record assigned.
         pub version: Option<String>,

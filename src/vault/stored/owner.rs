@@ -14,12 +14,15 @@ records! {
         pub created_at: u64,
     }
 
-    /// `s/settings`: retention and grace, if they were ever set.
-    #[derive(Clone, Debug, PartialEq, Eq)]
+    /// `s/settings`: how long keys and deliveries count, if that was ever set.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+    #[serde(rename_all = "camelCase")]
     pub struct SettingsRecord {
-        /// Days for which the keys of the previous month are kept.
+        /// How long the keys of a month are kept after its end: 3 to 28. Fewer than
+        /// the three days for which a tag is looked for would lose deliveries.
         pub grace_days: u32,
-        /// Days for which deliveries are accepted.
+        /// How long a delivery is accepted, and what was opened is remembered: 7
+        /// to 60.
         pub retention_days: u32,
     }
 

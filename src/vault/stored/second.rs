@@ -1,5 +1,7 @@
 //! Records of vaults of version 2, read in order to migrate them.
 
+use super::MessageState;
+
 records! {
     /// `s/o/<digest>` of a vault of version 2.
     #[derive(Clone, Debug)]
@@ -31,8 +33,8 @@ records! {
         pub content_type: String,
         /// Bytes of the body.
         pub size: u32,
-        /// As in [`MessageRecord`](super::MessageRecord), up to 6.
-        pub state: u8,
+        /// Its state.
+        pub state: MessageState,
         /// Cells not yet answered with 202.
         pub cells_left: u32,
     }

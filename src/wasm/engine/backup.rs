@@ -199,7 +199,7 @@ impl Engine {
         commit.extend(pairs_of(loaded.changes).iter());
         commit.push(&Array::of2(&HEADER_KEY.into(), &array(header)));
         // No header is ever written from here, so this one need not open anything.
-        let vault = Vault::new(key, loaded.manifest, VaultHeader::new());
+        let vault = Vault::new(key, loaded.manifest, VaultHeader::default());
         Ok(opened(client, vault, commit))
     }
 

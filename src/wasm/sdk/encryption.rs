@@ -43,8 +43,11 @@ pub fn encrypt(
 /// `NOT_AUTHENTIC`, whatever was wrong.
 #[wasm_bindgen(js_name = secureDecrypt)]
 pub fn decrypt(ciphertext: &Uint8Array, recipient: &Sender) -> JsResult<JsValue> {
-    let opened = ProvenMessage::decrypt(&recipient.0, &ciphertext.to_vec())
-        .map_err(|error| js_error(error.code(), "the ciphertext does not open with this key"))?;
+    let opened = ProvenMessage::decrypt(&recipient.0, &ciphertext.to_vec());
+    let opened = opened.ok_or_else(|| {
+        let message = "the ciphertext does not open with this key";
+        js_error(ErrorCode::NotAuthentic, message)
+    })?;
     Ok(object(&[
         ("proof", array(&opened.proof).into()),
         ("message", array(&opened.message).into()),

@@ -10,14 +10,14 @@ use zeroize::Zeroizing;
 
 use super::identity::{Sender, Verifier};
 use crate::{
-    base::ErrorCode,
+    base::{Content, ErrorCode},
     crypto::{
         ristretto::{Statement, Witness},
-        schnorr::{self, Message, PROOF_LEN, Proof, Transcript},
+        schnorr::{self, PROOF_LEN, Proof, Transcript},
     },
     pseudonym::{self, BlindSeed, Claim, SessionId},
     wasm::{
-        bytes::{array, content, fixed, invalid, rng, secret},
+        bytes::{array, content, fixed, invalid, pieces, rng, secret},
         error::{JsResult, js_error},
     },
 };
@@ -60,13 +60,13 @@ impl BlindedSender {
     /// `R || z`: 64 bytes.
     #[must_use]
     pub fn prove(&self, message: &Uint8Array, context: &Uint8Array) -> Uint8Array {
-        let (message, context) = (content(message), content(context));
+        let (message, context) = (pieces(message), content(context));
         let mut random = Zeroizing::new([0; 32]);
         rng().fill_bytes(random.as_mut_slice());
         let transcript = Transcript {
             session_id: self.session_id.as_bytes(),
             context: &context,
-            message: Message::Whole(&message),
+            message: &message,
         };
         array(schnorr::prove(&self.witness, &transcript, &random).as_bytes())
     }
@@ -131,11 +131,11 @@ impl BlindedVerifier {
         let Some(expected) = self.0.pseudonym().filter(|y| *y.as_bytes() == carried) else {
             return false;
         };
-        let (message, context) = (content(message), content(context));
+        let (message, context) = (pieces(message), content(context));
         let transcript = Transcript {
             session_id: self.0.session_id.as_bytes(),
             context: &context,
-            message: Message::Whole(&message),
+            message: &message,
         };
         schnorr::verify(expected, &transcript, &proof)
     }
@@ -150,7 +150,7 @@ struct BatchEntry {
     session: Rc<Session>,
     proof: Proof,
     pseudonym: Statement,
-    message: Zeroizing<Vec<u8>>,
+    message: Content,
     context: Zeroizing<Vec<u8>>,
 }
 
@@ -177,7 +177,7 @@ impl ProofBatch {
                 session: Rc::clone(&verifier.0),
                 proof: parse_proof(proof)?,
                 pseudonym: Statement::decode(&fixed(pseudonym, "pseudonym").ok()?)?,
-                message: content(message),
+                message: pieces(message),
                 context: content(context),
             })
         };
@@ -205,7 +205,7 @@ impl BatchEntry {
             seed: &self.session.seed,
             session_id: &self.session.session_id,
             context: &self.context,
-            message: Message::Whole(&self.message),
+            message: &self.message,
             pseudonym: Some(&self.pseudonym),
             proof: &self.proof,
         }

@@ -103,18 +103,22 @@ impl Tags {
         let days =
             today.0.saturating_sub(LISTENING_DAYS)..=today.0.saturating_add(LISTENING_DAYS_AHEAD);
         self.days.retain(|day, _| days.contains(&day.0));
+        let is_first = self.closed_at.replace(closed_at).is_none();
         for day in days.map(Day) {
             if !self.days.contains_key(&day) {
-                let index = sources.of_day(day, closed_at);
-                self.derived += index.len() as u64;
-                self.days.insert(day, index);
+                let own = TagOwner::Channel(Peer::Own, 0);
+                self.watch(own, sources.own.tag_key(), day, 0, 0..OwnKeys::TAGS);
+                for contact in sources.contacts.iter() {
+                    self.watch_day(contact, day, 0, (closed_at, sources.grace));
+                }
             }
         }
-        if self.closed_at.is_none() {
-            self.invitations = sources.of_invitations();
-            self.derived += self.invitations.len() as u64;
+        if is_first && !sources.superseded {
+            for (id, open) in sources.invitations.iter() {
+                self.watch_invitation(id, open);
+            }
         }
-        self.closed_at = Some(closed_at);
+        self.new = Vec::new(); // A batch is searched for all of these from its beginning.
     }
 
     /// Tags added since the last call. A batch being read is searched again for
@@ -131,19 +135,33 @@ impl Tags {
     /// A contact's deliveries come from a new device from now on: watches its
     /// tags, and the first ones of the device after it, on every day.
     pub(crate) fn watch_devices(&mut self, contact: &Contact, from: u8, grace: u64) {
-        let (Some(channel), Some(closed_at)) = (&contact.channel, self.closed_at) else {
-            return;
+        let Some(closed_at) = self.closed_at else {
+            return; // The index is built at the first batch.
         };
         let days: Vec<Day> = self.days.keys().copied().collect();
         for day in days {
-            for generation in channel.generations() {
-                let keys = channel.receiving_keys(generation, day, closed_at, grace);
-                let Some(keys) = keys else { continue };
-                let owner = TagOwner::Channel(Peer::Contact(contact.id), generation);
-                let ranges = channel.window(generation, day);
-                for (device, range) in ranges.ranges().filter(|(device, _)| *device >= from) {
-                    self.watch(owner, &keys.tag_key, day, device, range);
-                }
+            self.watch_day(contact, day, from, (closed_at, grace));
+        }
+    }
+
+    /// Watches the tags of one day of a contact's devices, from this device on.
+    fn watch_day(
+        &mut self,
+        contact: &Contact,
+        day: Day,
+        from: u8,
+        (closed_at, grace): (UnixTime, u64),
+    ) {
+        let Some(channel) = &contact.channel else {
+            return;
+        };
+        for generation in channel.generations() {
+            let keys = channel.receiving_keys(generation, day, closed_at, grace);
+            let Some(keys) = keys else { continue };
+            let owner = TagOwner::Channel(Peer::Contact(contact.id), generation);
+            let ranges = channel.window(generation, day);
+            for (device, range) in ranges.ranges().filter(|(device, _)| *device >= from) {
+                self.watch(owner, &keys.tag_key, day, device, range);
             }
         }
     }
@@ -175,7 +193,7 @@ impl Tags {
 
     /// Stops watching for all invitations, which another device does from now on.
     pub(crate) fn forget_invitations(&mut self) {
-        self.invitations = TagIndex::new();
+        self.invitations = TagIndex::default();
     }
 
     /// A channel's window of one day grew: watches the tags that are new.
@@ -214,52 +232,11 @@ impl Tags {
     ) {
         let index = match owner {
             TagOwner::Rendezvous(..) => &mut self.invitations,
-            _ => self.days.get_or_insert(day, TagIndex::new()),
+            _ => self.days.get_or_insert(day, TagIndex::default()),
         };
-        for counter in counters {
-            let slot = TagSlot {
-                day,
-                device,
-                counter,
-            };
-            let tag = key.tag(slot);
-            index.insert(owner, tag, slot);
-            self.new.push(tag);
-            self.derived += 1;
-        }
-    }
-}
-
-impl TagSources<'_> {
-    fn of_day(&self, day: Day, closed_at: UnixTime) -> TagIndex<TagOwner> {
-        let mut index = TagIndex::new();
-        for contact in self.contacts.iter() {
-            let Some(channel) = &contact.channel else {
-                continue;
-            };
-            for generation in channel.generations() {
-                let keys = channel.receiving_keys(generation, day, closed_at, self.grace);
-                let Some(keys) = keys else { continue };
-                let owner = TagOwner::Channel(Peer::Contact(contact.id), generation);
-                let window = channel.window(generation, day);
-                index.watch(owner, &keys.tag_key, day, &window);
-            }
-        }
-        let own = TagOwner::Channel(Peer::Own, 0);
-        index.watch_range(own, self.own.tag_key(), day, 0, 0..OwnKeys::TAGS);
-        index
-    }
-
-    fn of_invitations(&self) -> TagIndex<TagOwner> {
-        let mut index = TagIndex::new();
-        for (id, open) in self.invitations.iter().filter(|_| !self.superseded) {
-            for direction in open.watched() {
-                let key = open.rendezvous.tag_key(*direction);
-                let owner = TagOwner::Rendezvous(id, *direction);
-                index.watch_range(owner, &key, Rendezvous::DAY, 0, 0..open.window(*direction));
-            }
-        }
-        index
+        let watched = index.watch_range(owner, key, day, device, counters);
+        self.derived += watched.len() as u64;
+        self.new.extend(watched);
     }
 }
 

@@ -137,13 +137,13 @@ fn another_batch_of_the_day_derives_nothing_and_the_next_day_only_itself() {
 #[test]
 fn a_window_that_grew_watches_what_is_new_alone() {
     let mut tags = Scene::new().prepared();
-    let (day, mut after) = (NOW.day(), Window::new());
+    let (day, mut after) = (NOW.day(), Window::default());
     after.opened(0, 5, 0, 1);
     let keys = contact().channel.unwrap();
     let keys = keys.receiving_keys(0, day, NOW, GRACE).unwrap();
     let before = tags.derived();
     let owner = TagOwner::Channel(Peer::Contact(CONTACT), 0);
-    tags.extend(owner, &keys.tag_key, day, (&Window::new(), &after));
+    tags.extend(owner, &keys.tag_key, day, (&Window::default(), &after));
     assert_eq!(tags.derived() - before, 6);
     assert_eq!(tags.take_new().len(), 6);
     assert!(tags.take_new().is_empty(), "each once");
