@@ -174,7 +174,7 @@ impl Published {
             through: last.epoch,
         };
         for bucket in &self.buckets {
-            let contents = store.contents(*bucket, window).await?;
+            let contents = store.published()?.contents(*bucket, window).await?;
             let own =
                 |batch: &BatchHeader| batch.origin == store.origin() && batch.epoch == last.epoch;
             for batch in contents.batches.into_iter().filter(own) {

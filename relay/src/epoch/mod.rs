@@ -72,12 +72,12 @@ impl<S: Store> Engine<S> {
         now: Now,
     ) -> Result<Self, StoreError> {
         let last = store.last_close(settings.kind).await?;
-        let held = store.held(settings.kind).await?;
+        let held = store.published()?.held(settings.kind).await?;
         let all = Window {
             from: UnixTime(0),
             through: u64::MAX,
         };
-        let stored = store.origins(settings.kind, all).await?;
+        let stored = store.published()?.origins(settings.kind, all).await?;
         let newest = stored.iter().map(|origin| origin.closed_at).max();
         let newest = newest.max(last.map(|last| last.closed_at));
         let seen = Now {

@@ -24,10 +24,9 @@ impl<S: Store> Federation<S> {
         epoch: u64,
     ) -> Result<Vec<BatchHeader>, PullError> {
         let after = epoch.checked_sub(1);
-        let headers = self
-            .store
-            .headers(origin, kind, after, 1, EVERYTHING)
-            .await?;
+        let published = self.store.published()?;
+        let headers = published.headers(origin, kind, after, 1, EVERYTHING);
+        let headers = headers.await?;
         Ok(headers
             .into_iter()
             .filter(|header| header.epoch == epoch)
@@ -68,10 +67,9 @@ impl<S: Store> Federation<S> {
         header: &BatchHeader,
     ) -> Result<(), PullError> {
         let (origin, kind) = (header.origin, Kind::of(header.bucket));
-        let ours = self
-            .store
-            .headers(origin, kind, None, usize::MAX >> 1, EVERYTHING)
-            .await?;
+        let published = self.store.published()?;
+        let ours = published.headers(origin, kind, None, usize::MAX >> 1, EVERYTHING);
+        let ours = ours.await?;
         self.prove(&ours, std::slice::from_ref(header)).await?;
         let mut after = None;
         loop {

@@ -81,7 +81,7 @@ impl<S: Store> Federation<S> {
         peers: Arc<[Peer]>,
         config: &Config,
     ) -> Result<Arc<Self>, StoreError> {
-        let forks = store.forks().await?;
+        let forks = store.published()?.forks().await?;
         let forked = forks.iter().map(|fork| fork.header().origin).collect();
         let names = peers.iter().map(|peer| peer.member.name.clone());
         Ok(Arc::new(Self {

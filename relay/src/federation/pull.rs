@@ -108,7 +108,7 @@ impl<S: Store> Federation<S> {
         theirs: &KindStanding,
     ) -> Result<(), PullError> {
         let epoch = theirs.epoch;
-        let heads = self.store.heads(origin, kind).await?;
+        let heads = self.store.published()?.heads(origin, kind).await?;
         let newest = heads.iter().map(|head| head.epoch).max();
         if newest.is_some_and(|newest| newest >= epoch) {
             match self.root_of(origin, kind, epoch).await? {

@@ -63,9 +63,7 @@ pub(super) async fn batch<S: Store>(
     place: Result<Path<(String, String, String)>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let (bucket, origin, epoch) = visible(&app, place)?;
-    let found = app.reads.read(app.store.batch(bucket, origin, epoch));
-    let bytes = held(&app, bucket, found.await?).await?;
+    let bytes = read_batch(&app, visible(&app, place)?).await?;
     let digest = digest(&bytes)?;
     let etag = digest.to_string();
     Ok(conditional(&headers, &etag, OCTETS, IMMUTABLE, || bytes))
@@ -81,8 +79,7 @@ pub(super) async fn batch_tags<S: Store>(
     let (bucket, _, epoch) = place;
     let oldest = app.indexes.get(&app, bucket).await?.oldest;
     let listed = oldest.is_some_and(|oldest| oldest <= epoch);
-    let found = app.tags.get(&app, place, listed).await?;
-    let tags = held(&app, bucket, found).await?;
+    let tags = app.tags.get(&app, place, listed).await?;
     let digest = digest(&tags)?;
     let etag = digest.to_string();
     Ok(conditional(&headers, &etag, OCTETS, IMMUTABLE, || tags))
@@ -104,6 +101,16 @@ fn visible<S: Store>(
     Ok((bucket, origin, epoch))
 }
 
+/// The bytes of a batch, read when it is its turn.
+pub(super) async fn read_batch<S: Store>(app: &App<S>, place: Place) -> Result<Bytes, Refusal> {
+    let (bucket, origin, epoch) = place;
+    let read = async {
+        let found = app.store.published()?.batch(bucket, origin, epoch).await?;
+        held(app, bucket, found).await
+    };
+    app.reads.read(read).await
+}
+
 /// What was found in a bucket, or why there is nothing.
 pub(super) async fn held<S: Store, T>(
     app: &App<S>,
@@ -113,7 +120,7 @@ pub(super) async fn held<S: Store, T>(
     match found {
         Found::Held(held) => Ok(held),
         // Past retention for readers, while the store is still deleting.
-        Found::Expired { .. } => {
+        Found::Expired => {
             let oldest = app.indexes.get(app, bucket).await?.oldest;
             Err(Refusal::Expired { oldest })
         }
@@ -147,7 +154,7 @@ impl Indexes {
             return Ok(index.clone());
         }
         let Contents { segments, batches } = match of {
-            Some(published) => app.store.contents(bucket, published.into()).await?,
+            Some(of) => app.store.published()?.contents(bucket, of.into()).await?,
             None => Contents::default(),
         };
         let oldest_of = [

@@ -75,9 +75,10 @@ impl OriginsList {
 }
 
 async fn answer<S: Store>(app: &App<S>) -> Result<OriginsAnswer, StoreError> {
-    let stored = |kind| app.store.origins(kind, window(app, kind));
+    let published = app.store.published()?;
+    let stored = |kind| published.origins(kind, window(app, kind));
     let (numbered, lobby) = (stored(Kind::Numbered).await?, stored(Kind::Lobby).await?);
-    let forks = app.store.forks().await?;
+    let forks = published.forks().await?;
     let members = app.common.members.as_ref();
     let mut origins: Vec<Origin> = members
         .into_iter()
@@ -143,11 +144,13 @@ pub(super) async fn headers<S: Store>(
             Some(number(after)?)
         }
     };
-    let found = app
-        .store
-        .headers(origin, kind, after, PAGE, window(&app, kind))
-        .await?;
-    let bytes: Vec<u8> = found.iter().flat_map(|header| header.encode()).collect();
+    let published = app.store.published()?;
+    let found = published.headers(origin, kind, after, PAGE, window(&app, kind));
+    let bytes: Vec<u8> = found
+        .await?
+        .iter()
+        .flat_map(|header| header.encode())
+        .collect();
     let etag = hex::encode(&Sha256::digest(&bytes));
     Ok(conditional(&headers, &etag, OCTETS, NO_CACHE, || bytes))
 }
@@ -160,7 +163,7 @@ pub(super) async fn fork<S: Store>(
 ) -> Result<Response, Refusal> {
     let Path(origin) = origin.map_err(|_| Refusal::NotFound)?;
     let origin: Origin = origin.parse().map_err(|_| Refusal::NotFound)?;
-    let forks = app.store.forks().await?;
+    let forks = app.store.published()?.forks().await?;
     let fork = forks
         .into_iter()
         .find(|fork| fork.header().origin == origin)

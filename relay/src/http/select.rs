@@ -62,10 +62,11 @@ async fn epochs<S: Store>(
         if segment.origin != window.origin || !overlaps {
             continue;
         }
-        let found = app.store.segment(bucket, segment.origin, segment.number);
+        let published = app.store.published()?;
+        let found = published.segment(bucket, segment.origin, segment.number);
         match found.await? {
             Found::Held(segment) => epochs.extend(segment.epochs),
-            Found::Expired { .. } | Found::Nothing => return Err(SelectError::Window.into()),
+            Found::Expired | Found::Nothing => return Err(SelectError::Window.into()),
         }
     }
     let batches = listed.batches.iter();
@@ -98,9 +99,8 @@ async fn add_up<S: Store>(
             Ok(is_within.then_some(selection))
         };
         let chain = (bucket, origin);
-        let added = app
-            .store
-            .fold_batches(chain, epochs.to_vec(), selection, add);
+        let published = app.store.published()?;
+        let added = published.fold_batches(chain, epochs.to_vec(), selection, add);
         // Past retention meanwhile, or more cells than the request states.
         selection = added.await?.ok_or(SelectError::Window)?;
     }

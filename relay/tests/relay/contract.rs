@@ -104,12 +104,24 @@ pub(crate) const EVERYTHING: Window = Window {
 };
 
 async fn headers(store: &impl Store, bucket: BucketId) -> Vec<BatchHeader> {
-    store.contents(bucket, EVERYTHING).await.unwrap().batches
+    store
+        .published()
+        .unwrap()
+        .contents(bucket, EVERYTHING)
+        .await
+        .unwrap()
+        .batches
 }
 
 /// The cells of one batch, after verification.
 async fn cells(store: &impl Store, bucket: BucketId, epoch: u64) -> Vec<Vec<u8>> {
-    let Found::Held(bytes) = store.batch(bucket, store.origin(), epoch).await.unwrap() else {
+    let Found::Held(bytes) = store
+        .published()
+        .unwrap()
+        .batch(bucket, store.origin(), epoch)
+        .await
+        .unwrap()
+    else {
         panic!("no batch {epoch}");
     };
     let batch = Batch::parse(&bytes).unwrap();

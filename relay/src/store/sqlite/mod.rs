@@ -14,7 +14,7 @@ mod import;
 mod lock;
 mod parts;
 mod read;
-mod reader_gate;
+mod readers;
 mod resign;
 mod schema;
 mod segment;
@@ -47,8 +47,7 @@ use self::{
     frames::Frames,
     lock::lock,
     parts::Parts,
-    read::Readers,
-    reader_gate::ReaderGate,
+    readers::{ReaderGate, Readers},
     writer::{Job, Writer},
 };
 use super::{

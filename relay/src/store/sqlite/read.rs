@@ -1,11 +1,5 @@
 //! Queries, which run concurrently with the writer.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
-
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tessera::{
     base::UnixTime,
@@ -14,63 +8,13 @@ use tessera::{
 
 use super::{
     SqliteStore,
-    error::store_error,
-    reader_gate::ReaderGate,
     schema::{integer, unsigned},
     segment,
     settings::hold_name,
 };
-use crate::{
-    lock::lock,
-    store::{
-        Contents, Found, Head, Kind, LastClose, OriginState, Segment, StoreError, Window, root,
-    },
+use crate::store::{
+    Contents, Found, Head, Kind, LastClose, OriginState, Segment, StoreError, Window, root,
 };
-
-/// Maximum number of idle connections.
-const KEPT: usize = 16;
-
-/// A pool of read-only connections.
-pub(super) struct Readers {
-    path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
-    gate: Arc<ReaderGate>,
-}
-
-impl Readers {
-    pub(super) fn new(path: PathBuf, gate: Arc<ReaderGate>) -> Self {
-        Self {
-            path,
-            idle: Mutex::new(Vec::new()),
-            gate,
-        }
-    }
-
-    /// Runs a query on a connection of the pool.
-    pub(super) fn run<T>(
-        &self,
-        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, StoreError> {
-        let _inside = self.gate.enter();
-        let idle = lock(&self.idle).pop();
-        let connection = idle
-            .map_or_else(|| self.open(), Ok)
-            .map_err(|error| store_error(&error))?;
-        let value = query(&connection).map_err(|error| store_error(&error))?;
-        let mut idle = lock(&self.idle);
-        if idle.len() < KEPT {
-            idle.push(connection);
-        }
-        Ok(value)
-    }
-
-    fn open(&self) -> rusqlite::Result<Connection> {
-        let connection = Connection::open(&self.path)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
-        connection.pragma_update(None, "query_only", true)?;
-        Ok(connection)
-    }
-}
 
 /// What was published.
 impl SqliteStore {
@@ -93,7 +37,13 @@ impl SqliteStore {
         .await
     }
 
-    pub(crate) async fn held(&self, kind: Kind) -> Result<bool, StoreError> {
+    /// Returns `true` if deletes of a kind are suspended because the clock jumped.
+    /// Durable, so that a restart does not delete what the suspension protects.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn held(&self, kind: Kind) -> Result<bool, StoreError> {
         self.read(move |connection| {
             connection
                 .prepare_cached("SELECT 1 FROM setting WHERE name = ?1")?
@@ -102,12 +52,12 @@ impl SqliteStore {
         .await
     }
 
-    /// Lists segments, and the batches outside visible segments.
-    pub(crate) async fn contents(
-        &self,
-        bucket: BucketId,
-        window: Window,
-    ) -> Result<Contents, StoreError> {
+    /// The content of a bucket within the window.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn contents(&self, bucket: BucketId, window: Window) -> Result<Contents, StoreError> {
         let own = self.0.origin;
         self.read(move |connection| {
             let batches = connection
@@ -139,7 +89,12 @@ impl SqliteStore {
         .await
     }
 
-    pub(crate) async fn batch(
+    /// The bytes of one batch.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn batch(
         &self,
         bucket: BucketId,
         origin: Origin,
@@ -162,8 +117,14 @@ impl SqliteStore {
         .await
     }
 
-    /// Passes batches to a function one after the other, without a copy of their bytes.
-    pub(crate) async fn fold_batches<T: Send + 'static>(
+    /// Passes the bytes of some batches of one chain to a function, in this order and
+    /// not on the threads that answer, each time with what it returned before. Returns
+    /// nothing if a batch is not held, or when the function does.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read, or as the function fails.
+    pub async fn fold_batches<T: Send + 'static>(
         &self,
         (bucket, origin): (BucketId, Origin),
         epochs: Vec<u64>,
@@ -191,7 +152,13 @@ impl SqliteStore {
         .await?
     }
 
-    pub(crate) async fn segment(
+    /// One segment. It may exist before the batch that completes it is visible:
+    /// the caller must compare its last epoch.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn segment(
         &self,
         bucket: BucketId,
         origin: Origin,
@@ -206,8 +173,12 @@ impl SqliteStore {
         .await
     }
 
-    /// The origins with visible batches of a kind.
-    pub(crate) async fn origins(
+    /// The state of every origin with a visible batch of this kind, by origin.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn origins(
         &self,
         kind: Kind,
         window: Window,
@@ -246,10 +217,17 @@ impl SqliteStore {
         .await
     }
 
-    /// Visible headers of whole epochs after `after`.
-    pub(crate) async fn headers(
+    /// Visible headers of one origin after epoch `after`, by epoch and bucket: those
+    /// of whole epochs, about `most` headers or fewer.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn headers(
         &self,
-        (origin, kind, after): (Origin, Kind, Option<u64>),
+        origin: Origin,
+        kind: Kind,
+        after: Option<u64>,
         most: usize,
         window: Window,
     ) -> Result<Vec<BatchHeader>, StoreError> {
@@ -291,7 +269,12 @@ impl SqliteStore {
         .await
     }
 
-    pub(crate) async fn heads(&self, origin: Origin, kind: Kind) -> Result<Vec<Head>, StoreError> {
+    /// The last batch of each chain of an origin, also when it was deleted.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn heads(&self, origin: Origin, kind: Kind) -> Result<Vec<Head>, StoreError> {
         self.read(move |connection| {
             connection
                 .prepare_cached(
@@ -312,7 +295,12 @@ impl SqliteStore {
         .await
     }
 
-    pub(crate) async fn forks(&self) -> Result<Vec<Fork>, StoreError> {
+    /// The proofs of forks, one for each origin that has forked.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn forks(&self) -> Result<Vec<Fork>, StoreError> {
         self.read(move |connection| {
             connection
                 .prepare_cached("SELECT proof FROM fork ORDER BY origin")?
@@ -366,16 +354,10 @@ fn gone<T>(
         .query_row(params![bucket.get(), origin.0], |row| row.get(0))
         .optional()?
         .flatten();
-    if through.is_none_or(|through| integer(number) > through) {
-        return Ok(Found::Nothing);
-    }
-    let oldest: Option<i64> = connection
-        .prepare_cached(
-            "SELECT min(epoch) FROM batch WHERE bucket = ?1 AND origin = ?2
-             AND id NOT IN (SELECT batch FROM expiring)",
-        )?
-        .query_row(params![bucket.get(), origin.0], |row| row.get(0))?;
-    Ok(Found::Expired {
-        oldest: oldest.map(unsigned),
-    })
+    Ok(
+        match through.is_some_and(|through| integer(number) <= through) {
+            true => Found::Expired,
+            false => Found::Nothing,
+        },
+    )
 }

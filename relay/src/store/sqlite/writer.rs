@@ -13,7 +13,7 @@ use super::{
     error::{WriteError, store_error},
     expire, import,
     parts::Parts,
-    reader_gate::ReaderGate,
+    readers::ReaderGate,
     schema,
     settings::{self, hold_name},
     view::{self, Apply, Imported},

@@ -44,8 +44,19 @@ async fn close(store: &impl Store, buckets: &[BucketId], epoch: u64) {
 async fn batches(store: &impl Store) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for of in [bucket(0), bucket(1), BucketId::LOBBY] {
-        for header in store.contents(of, EVERYTHING).await.unwrap().batches {
-            let found = store.batch(of, header.origin, header.epoch).await;
+        for header in store
+            .published()
+            .unwrap()
+            .contents(of, EVERYTHING)
+            .await
+            .unwrap()
+            .batches
+        {
+            let found = store
+                .published()
+                .unwrap()
+                .batch(of, header.origin, header.epoch)
+                .await;
             let Ok(Found::Held(bytes)) = found else {
                 panic!("{found:?}");
             };
@@ -128,14 +139,20 @@ async fn a_moved_store_goes_on_in_every_process() {
     close(&one, &[bucket(0), bucket(1)], 5).await;
     close(&one, &[BucketId::LOBBY], 8).await;
     for of in [bucket(0), bucket(1), BucketId::LOBBY] {
-        let headers: Vec<BatchHeader> = one.contents(of, EVERYTHING).await.unwrap().batches;
+        let headers: Vec<BatchHeader> = one
+            .published()
+            .unwrap()
+            .contents(of, EVERYTHING)
+            .await
+            .unwrap()
+            .batches;
         assert!(
             headers
                 .windows(2)
                 .all(|two| two[1].follows(&two[0]).is_ok())
         );
     }
-    let found = one.batch(bucket(0), origin, 5).await;
+    let found = one.published().unwrap().batch(bucket(0), origin, 5).await;
     let Ok(Found::Held(bytes)) = found else {
         panic!("{found:?}");
     };

@@ -196,9 +196,18 @@ impl Team {
         };
         let mut all = BTreeMap::new();
         for bucket in BUCKETS.into_iter().map(bucket).chain([BucketId::LOBBY]) {
-            let contents = store.contents(bucket, window).await.unwrap();
+            let contents = store
+                .published()
+                .unwrap()
+                .contents(bucket, window)
+                .await
+                .unwrap();
             for header in contents.batches {
-                let found = store.batch(bucket, header.origin, header.epoch).await;
+                let found = store
+                    .published()
+                    .unwrap()
+                    .batch(bucket, header.origin, header.epoch)
+                    .await;
                 let Ok(Found::Held(bytes)) = found else {
                     panic!("{found:?}");
                 };
