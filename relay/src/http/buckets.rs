@@ -210,7 +210,9 @@ pub(super) fn conditional<B: IntoResponse>(
     body: impl FnOnce() -> B,
 ) -> Response {
     let etag = format!("\"{etag}\"");
-    let mut response = if has(headers, &etag) {
+    let known = headers.get_all(header::IF_NONE_MATCH);
+    let is_known = known.iter().any(|tags| names(tags, etag.as_bytes()));
+    let mut response = if is_known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         ([(header::CONTENT_TYPE, media_type)], body()).into_response()
@@ -223,16 +225,22 @@ pub(super) fn conditional<B: IntoResponse>(
     response
 }
 
-/// `If-None-Match` by weak comparison (RFC 9110 §13.1.2).
-fn has(headers: &HeaderMap, etag: &str) -> bool {
-    headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .any(|value| {
-            value
-                .split(',')
-                .map(str::trim)
-                .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
-        })
+/// Whether `If-None-Match` names this tag, by weak comparison (RFC 9110 §13.1.2): a proxy
+/// that compresses marks it as weak.
+pub(super) fn names(known: &HeaderValue, tag: &[u8]) -> bool {
+    let mut tags = known.to_str().unwrap_or_default().split(',').map(str::trim);
+    tags.any(|of| of == "*" || of.strip_prefix("W/").unwrap_or(of).as_bytes() == tag)
+}
+
+/// A response that does not depend on what its reader has.
+pub(super) fn answer(
+    media_type: &'static str,
+    cache: &'static str,
+    body: impl IntoResponse,
+) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, media_type),
+        (header::CACHE_CONTROL, cache),
+    ];
+    (headers, body).into_response()
 }

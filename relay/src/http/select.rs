@@ -6,15 +6,15 @@
 use axum::{
     body::{Body, Bytes},
     extract::{Path, State, rejection::PathRejection},
-    http::{HeaderMap, header},
-    response::{IntoResponse as _, Response},
+    http::HeaderMap,
+    response::Response,
 };
 use tessera::wire::{BucketId, Select, SelectError, SelectWindow, Selection};
 use tokio::time::timeout;
 
 use super::{
     App, Refusal, Shared,
-    buckets::known_bucket,
+    buckets::{OCTETS, answer, known_bucket},
     cells::{check_media_type, collect},
 };
 use crate::{
@@ -42,11 +42,7 @@ pub(super) async fn select<S: Store>(
     let _turn = turn.map_err(|_| Refusal::Overloaded)?;
     let epochs = epochs(&app, bucket, &window).await?;
     let sums = add_up(&app, bucket, body, &epochs).await?;
-    let headers = [
-        (header::CONTENT_TYPE, "application/octet-stream"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    Ok((headers, sums).into_response())
+    Ok(answer(OCTETS, "no-store", sums))
 }
 
 /// The epochs of a window's visible batches, in order of the chain.

@@ -12,6 +12,8 @@ use http_body_util::BodyExt as _;
 use sha2::{Digest as _, Sha256};
 use tessera::wire::hex;
 
+use crate::http::buckets::names;
+
 /// Larger files have no entity tag unless their name is a hash: it takes reading them.
 const MOST: u64 = 1 << 20;
 
@@ -72,7 +74,10 @@ impl Asked {
             None => None,
         };
         if let Some(tag) = tag {
-            if self.known.is_some_and(|known| names(&known, &tag)) {
+            if self
+                .known
+                .is_some_and(|known| names(&known, tag.as_bytes()))
+            {
                 head.status = StatusCode::NOT_MODIFIED;
                 for of_content in OF_CONTENT {
                     head.headers.remove(of_content);
@@ -104,16 +109,6 @@ fn tag(name: &str, encoding: Option<&HeaderValue>) -> Option<HeaderValue> {
         None => format!("\"{name}\""),
     };
     HeaderValue::try_from(tag).ok()
-}
-
-/// Whether a list of tags has this one. A proxy that compresses marks it as weak.
-fn names(known: &HeaderValue, tag: &HeaderValue) -> bool {
-    let Ok(known) = known.to_str() else {
-        return false;
-    };
-    known.split(',').map(str::trim).any(|known| {
-        known == "*" || known.strip_prefix("W/").unwrap_or(known).as_bytes() == tag.as_bytes()
-    })
 }
 
 fn length(headers: &HeaderMap) -> u64 {
