@@ -167,10 +167,10 @@ impl Published {
             return Ok(());
         }
         self.epoch = last.epoch;
-        let due = Duration::from_secs(last.closed_at.0) + self.schedule.delay();
+        let due = self.schedule.publication(last);
         self.late += u64::from(wall_clock() > due + LATE);
         let window = Window {
-            from: last.closed_at,
+            from: last.at,
             through: last.epoch,
         };
         for bucket in &self.buckets {

@@ -16,7 +16,7 @@ pub struct Schedule {
 }
 
 /// The end of an epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Boundary {
     /// The number of the epoch that ends.
     pub epoch: u64,

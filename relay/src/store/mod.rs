@@ -19,7 +19,7 @@ use tessera::{
     wire::{BatchError, BatchHeader, BucketId, Cell, CellSize, Fork, Origin, SegmentRef},
 };
 
-use crate::cover::CoverRule;
+use crate::{cover::CoverRule, epoch::Boundary};
 
 pub use assemble::{Assembled, BatchBuilder};
 pub use import::{Head, ImportedBatch, OriginState, root};
@@ -53,15 +53,6 @@ impl Closing {
             .first()
             .map_or(Kind::Numbered, |bucket| Kind::of(*bucket))
     }
-}
-
-/// The last epoch that was closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LastClose {
-    /// Its number.
-    pub epoch: u64,
-    /// Its nominal boundary.
-    pub closed_at: UnixTime,
 }
 
 /// The batches of a bucket that are visible to readers.
@@ -205,7 +196,7 @@ pub trait Store: Clone + Send + Sync + 'static {
     fn last_close(
         &self,
         kind: Kind,
-    ) -> impl Future<Output = Result<Option<LastClose>, StoreError>> + Send {
+    ) -> impl Future<Output = Result<Option<Boundary>, StoreError>> + Send {
         async move { self.published()?.last_close(kind).await }
     }
 

@@ -162,8 +162,8 @@ impl<L: Log> Process<L> {
                         return Err(Halt::NeedsCommit);
                     }
                 } else if let Some(marker) = open(next) {
-                    let before = state.kinds[kind].before();
-                    if marker.follows(&before, message.at) && self.are_open(state, kind, &marker)
+                    let position = &state.kinds[kind].position;
+                    if marker.follows(position, message.at) && self.are_open(state, kind, &marker)
                         || self.options.breaks(Broken::AnyMarker)
                     {
                         self.end_interval(state, kind, message.seq, marker);

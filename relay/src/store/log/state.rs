@@ -22,7 +22,7 @@ use tokio::{
 use super::{
     LogOptions, Stream, Subject,
     compute::{Computed, WaitingCell},
-    marker::{Before, Marker},
+    marker::Marker,
     post::{InFlight, Kept, Waiters},
 };
 use crate::{
@@ -270,15 +270,6 @@ impl KindState {
     /// The index of the interval of the log in which the reader is.
     pub(super) fn current(&self) -> u64 {
         self.position.next + u64::from(self.marker.is_some())
-    }
-
-    pub(super) fn before(&self) -> Before {
-        let position = &self.position;
-        Before {
-            i: position.next,
-            epoch: (position.next > 1).then_some(position.epoch),
-            marker: position.marker,
-        }
     }
 }
 

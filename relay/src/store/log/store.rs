@@ -22,9 +22,10 @@ use super::{
     state::{Health, KindState, Process, State, Wake},
 };
 use crate::{
+    epoch::Boundary,
     files::PathError,
     store::{
-        ByKind, Closing, ImportedBatch, Kind, LastClose, Post, SqliteStore, Store, StoreError,
+        ByKind, Closing, ImportedBatch, Kind, Post, SqliteStore, Store, StoreError,
         queue::Queue,
         ratchet::{frame::Sealer, warn_if_copies_stay},
         sqlite::{OpenError, Options},
@@ -281,12 +282,9 @@ impl<L: Log> Store for LogStore<L> {
         Ok(())
     }
 
-    async fn last_close(&self, kind: Kind) -> Result<Option<LastClose>, StoreError> {
+    async fn last_close(&self, kind: Kind) -> Result<Option<Boundary>, StoreError> {
         let position = self.0.state.lock().await.kinds[kind].position;
-        Ok((position.next > 1).then_some(LastClose {
-            epoch: position.epoch,
-            closed_at: position.closed_at,
-        }))
+        Ok((position.next > 1).then_some(position.last))
     }
 
     async fn import(&self, batches: Vec<ImportedBatch>) -> Result<(), StoreError> {

@@ -12,13 +12,14 @@ use super::{
     segment,
     settings::hold_name,
 };
-use crate::store::{
-    Contents, Found, Head, Kind, LastClose, OriginState, Segment, StoreError, Window, root,
+use crate::{
+    epoch::Boundary,
+    store::{Contents, Found, Head, Kind, OriginState, Segment, StoreError, Window, root},
 };
 
 /// What was published.
 impl SqliteStore {
-    pub(crate) async fn last_close(&self, kind: Kind) -> Result<Option<LastClose>, StoreError> {
+    pub(crate) async fn last_close(&self, kind: Kind) -> Result<Option<Boundary>, StoreError> {
         let own = self.0.origin;
         self.read(move |connection| {
             connection
@@ -27,9 +28,9 @@ impl SqliteStore {
                      ORDER BY epoch DESC LIMIT 1",
                 )?
                 .query_row(params![kind == Kind::Lobby, own.0], |row| {
-                    Ok(LastClose {
+                    Ok(Boundary {
                         epoch: unsigned(row.get(0)?),
-                        closed_at: UnixTime(unsigned(row.get(1)?)),
+                        at: UnixTime(unsigned(row.get(1)?)),
                     })
                 })
                 .optional()

@@ -23,7 +23,10 @@ use super::{
     schema::{self, integer, unsigned},
     settings::{number, put_setting},
 };
-use crate::store::{Assembled, ByKind, ImportedBatch, Kind, StoreError};
+use crate::{
+    epoch::Boundary,
+    store::{Assembled, ByKind, ImportedBatch, Kind, StoreError},
+};
 
 /// `log_seen` is the index of the digests of published cells, by kind, with the
 /// time of their batch and the sequence of its commit or import. A cell that was
@@ -67,10 +70,8 @@ pub(crate) struct Position {
     pub(crate) next: u64,
     /// Its steps that were applied.
     pub(crate) step: u32,
-    /// The epoch of the last close, complete or not.
-    pub(crate) epoch: u64,
-    /// Its nominal boundary.
-    pub(crate) closed_at: UnixTime,
+    /// The last close, complete or not.
+    pub(crate) last: Boundary,
     /// Sequence of the last marker.
     pub(crate) marker: u64,
     /// SHA-256 of the last commit.
@@ -83,8 +84,7 @@ impl Default for Position {
         Self {
             next: 1,
             step: 0,
-            epoch: 0,
-            closed_at: UnixTime(0),
+            last: Boundary::default(),
             marker: 0,
             commit: [0; 32],
         }
@@ -231,8 +231,8 @@ pub(super) fn apply(tx: &Transaction<'_>, apply: &Apply) -> Result<(), WriteErro
         lobby,
         integer(position.next),
         position.step,
-        integer(position.epoch),
-        integer(position.closed_at.0),
+        integer(position.last.epoch),
+        integer(position.last.at.0),
         integer(position.marker),
         position.commit
     ])?;
@@ -349,8 +349,10 @@ fn read_state(connection: &Connection, own: &Origin) -> rusqlite::Result<ViewSta
         let position = Position {
             next: unsigned(row.get(1)?),
             step: row.get(2)?,
-            epoch: unsigned(row.get(3)?),
-            closed_at: UnixTime(unsigned(row.get(4)?)),
+            last: Boundary {
+                epoch: unsigned(row.get(3)?),
+                at: UnixTime(unsigned(row.get(4)?)),
+            },
             marker: unsigned(row.get(5)?),
             commit: row.get(6)?,
         };

@@ -15,6 +15,7 @@ use super::{
     interval::advance,
 };
 use crate::{
+    epoch::Boundary,
     random,
     store::{
         Assembled, Kind, QueueClass, StoreError,
@@ -69,8 +70,10 @@ impl<L: Log> Process<L> {
             true => Position {
                 next: commit.i + 1,
                 step: 0,
-                epoch: commit.epoch,
-                closed_at: UnixTime(commit.at),
+                last: Boundary {
+                    epoch: commit.epoch,
+                    at: UnixTime(commit.at),
+                },
                 marker: commit.marker,
                 commit: hash,
             },
