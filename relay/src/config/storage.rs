@@ -10,7 +10,7 @@ use crate::{
     cover::LOBBY_CELLS,
     epoch::makes_segments,
     store::{
-        Kind,
+        ByKind, Kind,
         queue::Capacity,
         sqlite::{DiskLimit, Reserve},
     },
@@ -131,10 +131,9 @@ impl Config {
         let numbered_epochs = (NUMBERED_SECONDS / self.epoch.get()).clamp(2, NUMBERED_EPOCHS);
         let epochs = NUMBERED_SECONDS / self.epoch.get();
         let patience = epochs.saturating_sub(numbered_epochs);
-        let capacity = Capacity {
-            numbered_patience: u8::try_from(patience.clamp(1, NUMBERED_PATIENCE)).unwrap_or(1),
-            ..Capacity::new(self.cell_size, max_batch, numbered_epochs, lobby_epochs)
-        };
+        let mut capacity = Capacity::new(self.cell_size, max_batch, numbered_epochs, lobby_epochs);
+        capacity.patience.numbered =
+            u8::try_from(patience.clamp(1, NUMBERED_PATIENCE)).unwrap_or(1);
         let cover = self.cover.build()?.rule.most();
         if !BATCH_LEN.contains(&max_batch) || capacity.batch_cells < 2 * cover {
             let cell = self.cell_size.get();
@@ -162,8 +161,10 @@ impl Config {
         let cover = self.cover.build()?.rule.usual();
         let limit = DiskLimit {
             most: most.get(),
-            numbered: self.reserve(Kind::Numbered, self.buckets.get(), cover),
-            lobby: self.reserve(Kind::Lobby, 1, LOBBY_CELLS),
+            reserves: ByKind {
+                numbered: self.reserve(Kind::Numbered, self.buckets.get(), cover),
+                lobby: self.reserve(Kind::Lobby, 1, LOBBY_CELLS),
+            },
         };
         let least = limit.least();
         if limit.most < least {

@@ -119,7 +119,7 @@ async fn init(args: &InitArgs) -> Result<String, ReplicaError> {
         }
     }
     let cover = config.cover.build().map_err(ConfigError::from)?;
-    let settings = log_options(config, &cover.rule)?.config;
+    let settings = LogConfig::new(&log_options(config, &cover.rule)?);
     let mut moved = String::new();
     match history {
         None => write_settings(&log, &settings).await?,

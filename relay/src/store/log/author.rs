@@ -127,10 +127,10 @@ impl<L: Log> Process<L> {
             key: key.ok_or(StoreError::Unavailable)?.duplicate(),
             marker: marker.clone(),
             frames: of_kind.frames.clone(),
-            buckets: kind.buckets(self.options.buckets),
+            buckets: kind.buckets(self.options.view.buckets),
             rule: rule.clone(),
-            capacity: self.options.capacity,
-            cell_size: self.options.cell_size,
+            capacity: self.options.view.capacity,
+            cell_size: self.options.view.cell_size,
             heads: heads.collect(),
             origin_key: tessera::wire::OriginKey::from_seed(&tessera::base::Secret::take(
                 &mut self.signing_key.to_bytes(),
@@ -222,7 +222,7 @@ impl<L: Log> Process<L> {
                 key.ok_or(StoreError::Unavailable)?.duplicate()
             };
             let entries: Vec<_> = cells.iter().map(entry).collect();
-            let cell_len = self.options.cell_size.bytes();
+            let cell_len = self.options.view.cell_size.bytes();
             let frame = seal_carried(&key, kind, marker.i + 1, number, &entries, cell_len)
                 .map_err(|_| StoreError::Misused)?;
             let subject = Subject::new(kind, Item::Frame);

@@ -262,10 +262,9 @@ impl Input {
         mut cells: Vec<WaitingCell>,
         count: usize,
     ) -> (Vec<WaitingCell>, Vec<WaitingCell>) {
-        let patience = match (&self.rule, self.kind) {
-            (CoverRule::Constant(_), _) => PATIENCE,
-            (_, Kind::Numbered) => self.capacity.numbered_patience,
-            (_, Kind::Lobby) => self.capacity.lobby_patience,
+        let patience = match self.rule {
+            CoverRule::Constant(_) => PATIENCE,
+            _ => self.capacity.patience[self.kind],
         };
         // Stable: cells of one turn keep the order of the log.
         cells.sort_by_key(|cell| (cell.waited < patience, cell.slot.turn));

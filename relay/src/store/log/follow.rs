@@ -202,8 +202,8 @@ impl<L: Log> Process<L> {
             Some(own) => own.cells,
             None => match state.keys.get(kind, current) {
                 Some(key) => {
-                    let size = self.options.cell_size;
-                    let buckets = kind.buckets(self.options.buckets);
+                    let size = self.options.view.cell_size;
+                    let buckets = kind.buckets(self.options.view.buckets);
                     let cells = cells_of(key, kind, current, &frame, size, &buckets);
                     let class = QueueClass::default();
                     cells.into_iter().map(|cell| (cell, class)).collect()

@@ -42,7 +42,7 @@ use tokio::time::sleep;
 
 pub use self::{
     adopt::{adopt, first_steps},
-    config::{ConfigMismatch, LogConfig, Shared},
+    config::{ConfigMismatch, LogConfig},
     level::{LEVEL, raise},
     options::{Broken, Fault, Limits, LogOptions},
     state_dir::{StateDir, StateDirError},

@@ -264,7 +264,7 @@ impl<L: Log> Process<L> {
         }
         let cells: Vec<_> = of_kind.outbox.drain(..count).collect();
         let entries: Vec<_> = cells.iter().map(|(cell, _)| entry(cell)).collect();
-        let cell_len = self.options.cell_size.bytes();
+        let cell_len = self.options.view.cell_size.bytes();
         let frame = state
             .sealer
             .seal(&key, kind, index, &entries, cell_len)

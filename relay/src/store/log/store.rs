@@ -28,7 +28,7 @@ use crate::{
         ByKind, Closing, ImportedBatch, Kind, Post, SqliteStore, Store, StoreError,
         queue::Queue,
         ratchet::{frame::Sealer, warn_if_copies_stay},
-        sqlite::{OpenError, Options},
+        sqlite::OpenError,
     },
 };
 
@@ -120,14 +120,8 @@ impl<L: Log> LogStore<L> {
         mut directory: StateDir,
         options: LogOptions,
     ) -> Result<Self, LogOpenError> {
-        let view_options = Options {
-            cell_size: options.cell_size,
-            buckets: options.buckets,
-            disk: options.disk,
-            capacity: options.capacity,
-        };
         let path = directory.view();
-        let (view, opened) = SqliteStore::open_view(&path, &view_options, directory.origin_key())?;
+        let (view, opened) = SqliteStore::open_view(&path, &options.view, directory.origin_key())?;
         warn_if_copies_stay(directory.keys.path());
         let kinds = ByKind::new(|kind| {
             let (position, rule) = (opened.positions[kind], &options.rules[kind]);
@@ -150,11 +144,11 @@ impl<L: Log> LogStore<L> {
             view,
             origin: directory.origin_key().origin(),
             signing_key,
-            config_hash: options.config.hash(),
+            config_hash: LogConfig::new(&options).hash(),
             state: Mutex::new(State {
                 keys: directory.keys,
                 sealer: Sealer::new(),
-                queue: Queue::new(options.capacity),
+                queue: Queue::new(options.view.capacity),
                 heads: opened.heads,
                 kinds,
                 published: opened.read_from,
@@ -252,7 +246,7 @@ impl<L: Log> Process<L> {
             .find(|message| message.subject.item == Item::Config);
         // It expires with the retention; every commit has its hash.
         match config {
-            Some(config) => Ok(self.options.config.check(&config.bytes)?),
+            Some(config) => Ok(LogConfig::new(&self.options).check(&config.bytes)?),
             None => Ok(()),
         }
     }

@@ -10,7 +10,7 @@ use tessera_relay::{
     random,
     store::{
         Closing, Found, Kind, SqliteStore, Store, StoreError,
-        log::{LogStore, StateDir, adopt, first_steps},
+        log::{LogConfig, LogStore, StateDir, adopt, first_steps},
         sqlite::{History, OpenError, check},
     },
 };
@@ -116,7 +116,7 @@ async fn a_moved_store_goes_on_in_every_process() {
         let steps = first_steps(&history).unwrap();
         assert_eq!(steps, [5, 2]);
         let state = StateDir::continuing(&first, history.seed(), steps).unwrap();
-        let config = options(2048, 2, RULE).config;
+        let config = LogConfig::new(&options(2048, 2, RULE));
         adopt(&servers.connect(), &config, &history).await.unwrap();
         history.retire().unwrap();
         state
@@ -196,7 +196,7 @@ async fn a_store_is_moved_into_an_empty_log_only() {
     store.shutdown().await;
     drop(store);
     let (servers, history) = (Servers::new(1), old.history().unwrap());
-    let config = options(2048, 2, RULE).config;
+    let config = LogConfig::new(&options(2048, 2, RULE));
     let log = servers.connect();
     adopt(&log, &config, &history).await.unwrap();
     let before = servers.messages(tessera_relay::store::log::Stream::Published);
