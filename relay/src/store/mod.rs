@@ -21,8 +21,8 @@ use tessera::{
 
 use crate::{cover::CoverRule, epoch::Boundary};
 
-pub use assemble::{Assembled, BatchBuilder};
-pub use import::{Head, ImportedBatch, OriginState, root};
+pub use assemble::{BatchBuilder, SignedBatch};
+pub use import::{Head, OriginState, root};
 pub use kind::{ByKind, Kind};
 pub use queue::{Post, QueueClass};
 pub use sqlite::SqliteStore;
@@ -180,7 +180,7 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// [`StoreError::Misused`] for a batch that this store's parameters exclude.
     fn import(
         &self,
-        batches: Vec<ImportedBatch>,
+        batches: Vec<SignedBatch>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Completes when another process that shares the store has imported batches of

@@ -12,7 +12,7 @@ use super::{
     level::FIRST,
     patiently,
 };
-use crate::store::{Assembled, Kind, StoreError, sqlite::History};
+use crate::store::{Kind, SignedBatch, StoreError, sqlite::History};
 
 /// The steps of the ratchets with which the first process of a moved store begins:
 /// numbered and lobby.
@@ -75,7 +75,7 @@ pub async fn adopt(
 async fn publish_batch(
     log: &impl Log,
     kind: Kind,
-    batch: &Assembled,
+    batch: &SignedBatch,
 ) -> Result<CommittedBatch, StoreError> {
     let mut parts = Vec::new();
     for part in batch.bytes.chunks(PART) {

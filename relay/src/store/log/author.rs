@@ -19,7 +19,7 @@ use super::{
     post::entry,
     state::{Process, State},
 };
-use crate::store::{Assembled, Kind, StoreError, ratchet::frame::seal_carried};
+use crate::store::{Kind, SignedBatch, StoreError, ratchet::frame::seal_carried};
 
 /// Bytes of a part of a batch.
 pub(super) const PART: usize = 256 << 10;
@@ -237,7 +237,7 @@ impl<L: Log> Process<L> {
     pub(super) async fn publish_batch(
         self: &Arc<Self>,
         subject: Subject,
-        batch: &Assembled,
+        batch: &SignedBatch,
     ) -> Result<CommittedBatch, StoreError> {
         let mut parts = Vec::new();
         let chunks: Vec<Vec<u8>> = batch.bytes.chunks(PART).map(<[u8]>::to_vec).collect();

@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use tessera::wire::Origin;
 
 use super::{Subject, hex::Hex, level::FIRST};
-use crate::store::{Assembled, Kind, StoreError};
+use crate::store::{Kind, SignedBatch, StoreError};
 
 const MAGIC: &[u8; 4] = b"TSC1";
 const VERSION: u32 = 1;
@@ -104,7 +104,7 @@ pub(super) enum PartsError {
 
 impl CommittedBatch {
     /// A batch whose parts were published with these sequences.
-    pub(super) fn new(batch: &Assembled, parts: Vec<u64>) -> Self {
+    pub(super) fn new(batch: &SignedBatch, parts: Vec<u64>) -> Self {
         Self {
             bucket: batch.header.bucket.get(),
             sha256: Hex(Sha256::digest(&batch.bytes).into()),

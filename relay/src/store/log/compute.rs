@@ -18,7 +18,7 @@ use crate::{
     cover::{CoverRule, PATIENCE, Waiting},
     random,
     store::{
-        Assembled, BatchBuilder, Kind, StoreError,
+        BatchBuilder, Kind, SignedBatch, StoreError,
         queue::{Capacity, CellId, Ticket, cell_id},
         ratchet::{
             StepKey,
@@ -142,7 +142,7 @@ pub(super) struct Input {
 #[derive(Debug)]
 pub(super) struct Computed {
     pub(super) i: u64,
-    pub(super) batches: Vec<Assembled>,
+    pub(super) batches: Vec<SignedBatch>,
     /// Cells that wait for the next close, in order.
     pub(super) carried: Vec<WaitingCell>,
     /// SHA-256 over the frames.
@@ -226,7 +226,7 @@ impl Input {
         bucket: BucketId,
         cells: Vec<WaitingCell>,
         rng: &mut impl CryptoRng,
-    ) -> Result<(Assembled, Vec<WaitingCell>), StoreError> {
+    ) -> Result<(SignedBatch, Vec<WaitingCell>), StoreError> {
         let overdue = cells.iter().filter(|cell| cell.waited >= PATIENCE).count();
         let waiting = Waiting {
             cells: cells.len(),

@@ -25,7 +25,7 @@ use crate::{
     epoch::Boundary,
     files::PathError,
     store::{
-        ByKind, Closing, ImportedBatch, Kind, Post, SqliteStore, Store, StoreError,
+        ByKind, Closing, Kind, Post, SignedBatch, SqliteStore, Store, StoreError,
         queue::Queue,
         ratchet::{frame::Sealer, warn_if_copies_stay},
         sqlite::OpenError,
@@ -281,7 +281,7 @@ impl<L: Log> Store for LogStore<L> {
         Ok((position.next > 1).then_some(position.last))
     }
 
-    async fn import(&self, batches: Vec<ImportedBatch>) -> Result<(), StoreError> {
+    async fn import(&self, batches: Vec<SignedBatch>) -> Result<(), StoreError> {
         self.0.import(batches).await
     }
 

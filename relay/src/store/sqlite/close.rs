@@ -10,7 +10,7 @@ use crate::{
     cover::{CoverRule, Draw, PATIENCE},
     random,
     store::{
-        Assembled, BatchBuilder, Closing, StoreError,
+        BatchBuilder, Closing, SignedBatch, StoreError,
         queue::{BucketQueue, Queue, Ticket},
     },
 };
@@ -140,7 +140,7 @@ fn chain_head(
 }
 
 /// Writes the batch in chunks: SQLite would copy a whole value twice.
-pub(super) fn write(tx: &Transaction<'_>, batch: &Assembled) -> Result<(), WriteError> {
+pub(super) fn write(tx: &Transaction<'_>, batch: &SignedBatch) -> Result<(), WriteError> {
     let header = &batch.header;
     let (bucket, lobby) = (header.bucket.get(), header.bucket.is_lobby());
     let (epoch, closed_at) = (integer(header.epoch), integer(header.closed_at.0));

@@ -9,23 +9,23 @@ use super::{
     error::WriteError,
     schema::{integer, unsigned},
 };
-use crate::store::{ByKind, ImportedBatch, Kind, StoreError};
+use crate::store::{ByKind, Kind, SignedBatch, StoreError};
 
 /// Stores the batches that are not stored yet. Returns their number.
 pub(super) fn import(
     tx: &Transaction<'_>,
-    batches: &[ImportedBatch],
+    batches: &[SignedBatch],
     options: &Options,
 ) -> Result<ByKind<usize>, WriteError> {
     let mut new = ByKind::<usize>::default();
     for batch in batches {
-        let header = batch.header();
+        let header = &batch.header;
         if header.cell_size != options.cell_size || !options.buckets.contains(header.bucket) {
             return Err(StoreError::Misused.into());
         }
         if is_next(tx, header)? {
-            write(tx, batch.assembled())?;
-            remember(tx, batch.assembled().digests())?;
+            write(tx, batch)?;
+            remember(tx, batch.digests())?;
             new[Kind::of(header.bucket)] += 1;
         }
     }
@@ -35,12 +35,12 @@ pub(super) fn import(
 /// The batches that an import would store now. Fails as that would; stores nothing.
 pub(super) fn check(
     tx: &Transaction<'_>,
-    mut batches: Vec<ImportedBatch>,
+    mut batches: Vec<SignedBatch>,
     options: &Options,
-) -> Result<Vec<ImportedBatch>, WriteError> {
+) -> Result<Vec<SignedBatch>, WriteError> {
     let mut stored = Vec::with_capacity(batches.len());
     for batch in &batches {
-        let header = batch.header();
+        let header = &batch.header;
         let held = stored_header(tx, header.bucket, header.origin, header.epoch)?;
         stored.push(held == Some(header.encode()));
     }

@@ -51,7 +51,7 @@ use self::{
     writer::{Job, Writer},
 };
 use super::{
-    Closing, ImportedBatch, Kind, Post, Store, StoreError,
+    Closing, Kind, Post, SignedBatch, Store, StoreError,
     queue::{Capacity, Queue},
 };
 use crate::{files::PathError, limits::QUEUED_POSTS};
@@ -204,7 +204,7 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn import(&self, batches: Vec<ImportedBatch>) -> Result<(), StoreError> {
+    async fn import(&self, batches: Vec<SignedBatch>) -> Result<(), StoreError> {
         self.ask(move |writer| writer.import(&batches)).await
     }
 

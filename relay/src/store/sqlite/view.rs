@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     epoch::Boundary,
-    store::{Assembled, ByKind, ImportedBatch, Kind, StoreError},
+    store::{ByKind, Kind, SignedBatch, StoreError},
 };
 
 /// `log_seen` is the index of the digests of published cells, by kind, with the
@@ -95,7 +95,7 @@ impl Default for Position {
 #[derive(Debug)]
 pub(crate) struct Apply {
     pub(crate) kind: Kind,
-    pub(crate) batches: Vec<Assembled>,
+    pub(crate) batches: Vec<SignedBatch>,
     pub(crate) position: Position,
     /// Sequence of the commit.
     pub(crate) seq: u64,
@@ -106,7 +106,7 @@ pub(crate) struct Apply {
 /// Batches of other origins, to be stored in one transaction.
 #[derive(Debug)]
 pub(crate) struct Imported {
-    pub(crate) batches: Vec<ImportedBatch>,
+    pub(crate) batches: Vec<SignedBatch>,
     /// Sequence of the import.
     pub(crate) seq: u64,
     /// From which sequence the published stream is read again.
@@ -148,8 +148,8 @@ impl SqliteStore {
     /// The batches that an import would store now; fails as that would.
     pub(crate) async fn check_import(
         &self,
-        batches: Vec<ImportedBatch>,
-    ) -> Result<Vec<ImportedBatch>, StoreError> {
+        batches: Vec<SignedBatch>,
+    ) -> Result<Vec<SignedBatch>, StoreError> {
         self.ask(move |writer| writer.write(|tx, parts| import::check(tx, batches, &parts.options)))
             .await
     }
@@ -257,14 +257,14 @@ pub(super) fn apply_import(
             Err(WriteError::Store(StoreError::Unlinked | StoreError::Misused)) => (),
             Err(error) => return Err(error),
         }
-        see(tx, batch.assembled(), imported.seq)?;
+        see(tx, batch, imported.seq)?;
     }
     read_from(tx, imported.read_from)?;
     Ok(new)
 }
 
 /// Counts the cells of a batch as published by the message with this sequence.
-fn see(tx: &Transaction<'_>, batch: &Assembled, seq: u64) -> Result<(), WriteError> {
+fn see(tx: &Transaction<'_>, batch: &SignedBatch, seq: u64) -> Result<(), WriteError> {
     let mut digests = batch.digests();
     digests.sort_unstable();
     let mut insert = tx.prepare_cached(

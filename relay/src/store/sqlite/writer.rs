@@ -18,7 +18,7 @@ use super::{
     settings::{self, hold_name},
     view::{self, Apply, Imported},
 };
-use crate::store::{ByKind, Closing, ImportedBatch, Kind, Post, StoreError};
+use crate::store::{ByKind, Closing, Kind, Post, SignedBatch, StoreError};
 
 /// Maximum number of cells of one commit; further posts wait for the next.
 const GROUP_CELLS: usize = 1024;
@@ -185,8 +185,8 @@ impl Writer {
         self.trim_log()
     }
 
-    pub(super) fn import(&mut self, batches: &[ImportedBatch]) -> Result<(), StoreError> {
-        let bytes = batches.iter().map(|batch| batch.assembled().bytes.len());
+    pub(super) fn import(&mut self, batches: &[SignedBatch]) -> Result<(), StoreError> {
+        let bytes = batches.iter().map(|batch| batch.bytes.len());
         if !self.has_room(bytes.sum::<usize>() as u64)? {
             return Err(StoreError::Full);
         }

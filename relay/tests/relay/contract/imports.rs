@@ -9,7 +9,7 @@ use tessera::{
 };
 use tessera_relay::{
     random,
-    store::{Found, ImportedBatch, Kind, OriginState, Store, StoreError, Window, root},
+    store::{Found, Kind, OriginState, SignedBatch, Store, StoreError, Window, root},
 };
 
 use super::{EVERYTHING, Open, cells, close, expire, headers, holds};
@@ -51,7 +51,7 @@ impl Foreign {
         epoch: u64,
         closed_at: u64,
         cells: &[Cell],
-    ) -> ImportedBatch {
+    ) -> SignedBatch {
         let head = self.heads.get_mut(bucket.get() as usize);
         let prev = head
             .as_ref()
@@ -66,23 +66,23 @@ impl Foreign {
         if let Some(head) = head {
             *head = header.hash();
         }
-        ImportedBatch::verify(bytes).unwrap()
+        SignedBatch::parse(bytes).unwrap()
     }
 
     /// The batches of both buckets, with three cells each.
-    fn epoch(&mut self, epoch: u64) -> Vec<ImportedBatch> {
+    fn epoch(&mut self, epoch: u64) -> Vec<SignedBatch> {
         [bucket(0), bucket(1)]
             .map(|bucket| self.batch(bucket, epoch, epoch * 10 + 10, &[cell(), cell(), cell()]))
             .to_vec()
     }
 }
 
-fn bytes(batch: &ImportedBatch) -> Vec<u8> {
-    batch.assembled().bytes.clone()
+fn bytes(batch: &SignedBatch) -> Vec<u8> {
+    batch.bytes.clone()
 }
 
-fn all_headers(batches: &[ImportedBatch]) -> Vec<BatchHeader> {
-    batches.iter().map(|batch| batch.header().clone()).collect()
+fn all_headers(batches: &[SignedBatch]) -> Vec<BatchHeader> {
+    batches.iter().map(|batch| batch.header.clone()).collect()
 }
 
 async fn of(store: &impl Store, foreign: &Foreign) -> Vec<BatchHeader> {
@@ -110,7 +110,7 @@ pub(super) async fn imported_batches_are_served_unchanged<S: Store, O: Open<S>>(
     drop(store);
     let store = o.open();
     for batch in &all {
-        let header = batch.header();
+        let header = &batch.header;
         let found = store
             .published()
             .unwrap()
@@ -185,12 +185,12 @@ pub(super) async fn a_batch_of_other_parameters_is_not_imported<S: Store, O: Ope
         prev: BatchHeader::NO_PREV,
     };
     let (_, small) = Batch::build(&place, &[], size, &foreign.key).unwrap();
-    for batch in [strange, ImportedBatch::verify(small).unwrap()] {
+    for batch in [strange, SignedBatch::parse(small).unwrap()] {
         assert_eq!(store.import(vec![batch]).await, Err(StoreError::Misused));
     }
     let mut altered = bytes(&foreign.epoch(6)[0]);
     *altered.last_mut().unwrap() ^= 1;
-    assert!(ImportedBatch::verify(altered).is_err());
+    assert!(SignedBatch::parse(altered).is_err());
     assert_eq!(of(&store, &foreign).await, []);
 }
 
@@ -210,7 +210,7 @@ pub(super) async fn a_chain_is_entered_anywhere_and_goes_on_after_retention<
         Err(StoreError::Unlinked)
     );
     expire(&store, 41).await;
-    let (origin, gone) = (foreign.key.origin(), epochs[2][0].header().epoch);
+    let (origin, gone) = (foreign.key.origin(), epochs[2][0].header.epoch);
     assert_eq!(
         store
             .published()
@@ -358,7 +358,7 @@ pub(super) async fn the_state_of_each_origin_is_known<S: Store, O: Open<S>>(o: O
         .heads(foreign.key.origin(), Kind::Numbered)
         .await;
     let heads: Vec<_> = heads.unwrap().iter().map(|h| (h.epoch, h.hash)).collect();
-    let expected = epochs[3].iter().map(|batch| (4, batch.header().hash()));
+    let expected = epochs[3].iter().map(|batch| (4, batch.header.hash()));
     assert_eq!(heads, expected.collect::<Vec<_>>());
 }
 

@@ -18,7 +18,7 @@ use crate::{
     epoch::Boundary,
     random,
     store::{
-        Assembled, Kind, QueueClass, StoreError,
+        Kind, QueueClass, SignedBatch, StoreError,
         queue::{CellId, cell_id},
         sqlite::view::{Apply, Position},
     },
@@ -31,7 +31,7 @@ impl<L: Log> Process<L> {
         state: &State,
         kind: Kind,
         commit: &Commit,
-    ) -> Result<Vec<Assembled>, StoreError> {
+    ) -> Result<Vec<SignedBatch>, StoreError> {
         let mut batches = Vec::new();
         for committed in &commit.batches {
             let bytes = committed.assemble(&state.parts, Subject::new(kind, Item::Part));
@@ -43,7 +43,7 @@ impl<L: Log> Process<L> {
                 }
             })?;
             let bucket = BucketId::try_from(committed.bucket).map_err(|_| StoreError::Damaged)?;
-            let batch = Assembled::parse(bytes)?;
+            let batch = SignedBatch::parse(bytes)?;
             batch.header.expect(bucket, &self.origin, commit.epoch)?;
             batches.push(batch);
         }
@@ -59,7 +59,7 @@ impl<L: Log> Process<L> {
         commit: &Commit,
         hash: [u8; 32],
         seq: u64,
-        batches: Vec<Assembled>,
+        batches: Vec<SignedBatch>,
     ) -> Result<(), StoreError> {
         let is_same = self.compare(state, kind, commit, &batches);
         if commit.is_last() {
@@ -87,7 +87,7 @@ impl<L: Log> Process<L> {
         let used = Subject::new(kind, Item::Part);
         let is_open = |part: &u64, of: &Subject| *of != used || *part > seq;
         let read_from = state.first_part(is_open).unwrap_or(seq + 1);
-        let digests: Vec<[u8; 32]> = batches.iter().flat_map(Assembled::digests).collect();
+        let digests: Vec<[u8; 32]> = batches.iter().flat_map(SignedBatch::digests).collect();
         let headers: Vec<_> = batches.iter().map(|batch| batch.header.clone()).collect();
         let applied = self.view.apply(Apply {
             kind,
@@ -124,12 +124,12 @@ impl<L: Log> Process<L> {
 
     /// Compares a commit with what this process computed. Returns `true` if they
     /// are the same.
-    fn compare(&self, state: &State, kind: Kind, commit: &Commit, batches: &[Assembled]) -> bool {
+    fn compare(&self, state: &State, kind: Kind, commit: &Commit, batches: &[SignedBatch]) -> bool {
         let Some(computed) = state.kinds[kind].computed.as_ref() else {
             return false;
         };
-        let own = |batch: &Assembled| {
-            let of_bucket = |own: &&Assembled| own.header.bucket == batch.header.bucket;
+        let own = |batch: &SignedBatch| {
+            let of_bucket = |own: &&SignedBatch| own.header.bucket == batch.header.bucket;
             let own = computed.batches.iter().find(of_bucket);
             own.is_some_and(|own| own.bytes == batch.bytes)
         };
