@@ -73,11 +73,8 @@ impl<S: Store> Engine<S> {
     ) -> Result<Self, StoreError> {
         let last = store.last_close(settings.kind).await?;
         let held = store.published()?.held(settings.kind).await?;
-        let all = Window {
-            from: UnixTime(0),
-            through: u64::MAX,
-        };
-        let stored = store.published()?.origins(settings.kind, all).await?;
+        let stored = store.published()?.origins(settings.kind, Window::ALL);
+        let stored = stored.await?;
         let newest = stored.iter().map(|origin| origin.closed_at).max();
         let newest = newest.max(last.map(|last| last.at));
         let seen = Now {

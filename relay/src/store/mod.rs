@@ -65,6 +65,14 @@ pub struct Window {
     pub through: u64,
 }
 
+impl Window {
+    /// Everything that is stored.
+    pub const ALL: Self = Self {
+        from: UnixTime(0),
+        through: u64::MAX,
+    };
+}
+
 /// The visible content of a bucket, oldest first; each batch appears once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
