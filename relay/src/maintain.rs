@@ -39,7 +39,7 @@ impl CheckArgs {
     ///
     /// If it cannot be read at all.
     pub fn run(&self) -> Result<Report, OpenError> {
-        sqlite::check(file(&self.storage)?)
+        sqlite::check(self.storage.file()?)
     }
 }
 
@@ -50,15 +50,7 @@ impl BackupArgs {
     ///
     /// If it cannot be read, or the file cannot be created.
     pub fn run(&self) -> Result<Saved, BackupError> {
-        sqlite::backup(file(&self.storage)?, &self.to)
-    }
-}
-
-/// The file of a store.
-const fn file(storage: &Storage) -> Result<&PathBuf, OpenError> {
-    match storage {
-        Storage::Sqlite(path) => Ok(path),
-        Storage::Nats(_) => Err(OpenError::Shared),
+        sqlite::backup(self.storage.file()?, &self.to)
     }
 }
 

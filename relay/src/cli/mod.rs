@@ -12,11 +12,12 @@ use clap::{
 };
 use tracing::level_filters::LevelFilter;
 
-pub use self::{file::FileError, run::run};
+pub use self::run::run;
 use crate::{
     Config,
     cluster::ClusterArgs,
     federation::EntryArgs,
+    files::FileError,
     maintain::{BackupArgs, CheckArgs},
     plan::PlanArgs,
     replica::{commands::MemberCommand, init::StoreCommand},
@@ -156,13 +157,13 @@ impl Cli {
     pub fn load(words: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Self, CliError> {
         let command = Self::command();
         let mut words: Vec<OsString> = words.into_iter().map(Into::into).collect();
-        if let Some((file, matches)) = named_file(&command, &words) {
-            let more = file::words(&file, &command, &matches)?;
+        if let Some((path, matches)) = named_file(&command, &words) {
+            let more = file::words(&path, &command, &matches)?;
             words.extend(more.into_iter().map(OsString::from));
             // Flags and environment were parsed before, so the error is in the file.
             let matches = command
                 .try_get_matches_from(words)
-                .map_err(|error| FileError::value(&file, error))?;
+                .map_err(|error| file::refused(&path, &error))?;
             return Ok(Self::from_arg_matches(&matches)?);
         }
         let matches = command.try_get_matches_from(words)?;

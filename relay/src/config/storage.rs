@@ -12,7 +12,7 @@ use crate::{
     store::{
         ByKind, Kind,
         queue::Capacity,
-        sqlite::{DiskLimit, Reserve},
+        sqlite::{DiskLimit, OpenError, Reserve},
     },
 };
 
@@ -87,6 +87,18 @@ impl Storage {
         match self {
             Self::Nats(url) => Ok(url),
             Self::Sqlite(_) => Err(ConfigError::NotShared(flag)),
+        }
+    }
+
+    /// The file of a store that one relay has.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Shared`].
+    pub const fn file(&self) -> Result<&PathBuf, OpenError> {
+        match self {
+            Self::Sqlite(path) => Ok(path),
+            Self::Nats(_) => Err(OpenError::Shared),
         }
     }
 }

@@ -25,13 +25,14 @@ use self::{
     reload::Watched,
     start::{info, listen, parse_tokens, start_engines, warn_if_shared},
 };
-pub use self::{reload::FileError, shared::log_options, start::store_options};
+pub use self::{shared::log_options, start::store_options};
 use crate::{
     Config,
     access::Tokens,
-    config::{ConfigError, Cover, LimitArgs, Storage},
+    config::{ConfigError, Cover, LimitArgs},
     epoch::{PublishedEpochs, Schedule},
     federation::{Federation, Members, PullError, parameters},
+    files::FileError,
     http::{self, Access, App, Common, Portal, router},
     limits::{ADMIN_CONNECTIONS, ConnectionLimiter, DRAIN_TIME},
     metrics::{self, Published},
@@ -96,9 +97,7 @@ impl Relay {
     /// One of [`RunError`].
     pub fn open(config: Config) -> Result<Self, RunError> {
         config.check()?;
-        let Storage::Sqlite(path) = &config.storage.url else {
-            return Err(OpenError::Shared.into());
-        };
+        let path = config.storage.url.file()?;
         let store = SqliteStore::open(path, &store_options(&config)?)?;
         Self::with(config, store)
     }
