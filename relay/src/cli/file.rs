@@ -25,15 +25,15 @@ pub(super) fn words(
 ) -> Result<Vec<String>, FileError> {
     let text = std::fs::read_to_string(path).map_err(PathError::at(path))?;
     let table: Result<Table, _> = text.parse();
-    let refused = FileError::at(path);
-    let table = table.map_err(|error| refused(reason(&text, &error)))?;
+    let invalid = FileError::at(path);
+    let table = table.map_err(|error| invalid(reason(&text, &error)))?;
     let mut words = Vec::new();
     for (key, value) in table {
         let Some(flag) = flag(command, &key) else {
-            return Err(refused(format!("unknown key \"{key}\"")));
+            return Err(invalid(format!("unknown key \"{key}\"")));
         };
         let Some(values) = texts(&value) else {
-            return Err(refused(format!(
+            return Err(invalid(format!(
                 "\"{key}\" is neither text, number, true, false, nor a list of these"
             )));
         };

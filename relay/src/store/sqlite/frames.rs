@@ -18,7 +18,7 @@ use tessera::wire::{BucketId, CellSize, PostEntry};
 
 pub(super) use self::{
     convert::{first_keys, seal_rows},
-    load::{LoadError, for_each_waiting},
+    load::for_each_waiting,
 };
 use super::{
     OpenError,
@@ -102,8 +102,8 @@ impl Frames {
             let load = |bucket, ticket| queue.push(bucket, QueueClass::default(), ticket);
             for_each_waiting(connection, &keys, kind, cell_size, load).map_err(
                 |error| match error {
-                    LoadError::Sqlite(error) => sqlite(error),
-                    LoadError::Sealed => OpenError::KeyMissing(keys.path().to_owned()),
+                    WriteError::Sqlite(error) => sqlite(error),
+                    WriteError::Store(_) => OpenError::KeyMissing(keys.path().to_owned()),
                 },
             )?;
         }

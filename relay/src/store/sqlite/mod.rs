@@ -153,7 +153,10 @@ impl SqliteStore {
         work: impl FnOnce(&mut Writer) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.0.jobs.send(Job::run(work, reply)).await;
+        let job = Job::Run(Box::new(move |writer| {
+            let _ = reply.send(work(writer));
+        }));
+        let sent = self.0.jobs.send(job).await;
         sent.map_err(|_| StoreError::Failed)?;
         answer.await.map_err(|_| StoreError::Failed)?
     }

@@ -38,10 +38,8 @@ impl Readers {
     ) -> Result<T, StoreError> {
         let _inside = self.gate.enter();
         let idle = lock(&self.idle).pop();
-        let connection = idle
-            .map_or_else(|| self.open(), Ok)
-            .map_err(|error| store_error(&error))?;
-        let value = query(&connection).map_err(|error| store_error(&error))?;
+        let connection = idle.map_or_else(|| self.open(), Ok).map_err(store_error)?;
+        let value = query(&connection).map_err(store_error)?;
         let mut idle = lock(&self.idle);
         if idle.len() < KEPT {
             idle.push(connection);

@@ -192,7 +192,8 @@ impl SqliteStore {
 
     /// Keeps the level of the store.
     pub(crate) async fn set_level(&self, level: u32) -> Result<(), StoreError> {
-        self.ask(move |writer| writer.write(|tx, _| set_level(tx, level)))
+        let level = level.to_be_bytes();
+        self.ask(move |writer| writer.write(|tx, _| Ok(put_setting(tx, LEVEL, &level)?)))
             .await
     }
 
@@ -206,12 +207,6 @@ impl SqliteStore {
         self.ask(move |writer| writer.write(|tx, _| sweep(tx, kind, before, number)))
             .await
     }
-}
-
-/// Writes the level of the store.
-fn set_level(tx: &Transaction<'_>, level: u32) -> Result<(), WriteError> {
-    tx.execute("DELETE FROM setting WHERE name = ?1", [LEVEL])?;
-    Ok(put_setting(tx, LEVEL, &level.to_be_bytes())?)
 }
 
 /// Writes a step of a close.
