@@ -16,7 +16,7 @@ const LINES: usize = 50;
 #[derive(Args, Clone, Debug)]
 pub struct CheckArgs {
     /// The store, as for `serve`; or a backup
-    #[arg(long, env = "TESSERA_RELAY_STORAGE", value_name = "URL")]
+    #[arg(long, value_name = "URL")]
     pub storage: Storage,
 }
 
@@ -24,7 +24,7 @@ pub struct CheckArgs {
 #[derive(Args, Clone, Debug)]
 pub struct BackupArgs {
     /// The store, as for `serve`
-    #[arg(long, env = "TESSERA_RELAY_STORAGE", value_name = "URL")]
+    #[arg(long, value_name = "URL")]
     pub storage: Storage,
 
     /// The file to create; it must not exist

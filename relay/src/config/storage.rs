@@ -23,29 +23,19 @@ pub struct StorageArgs {
     /// The store: sqlite:///absolute/path or sqlite://relative/path, created at first start with
     /// a new signing key; or nats://HOST:PORT[,HOST:PORT…]/NAME (tls://… with TLS), which several
     /// relays share, created by `store init`
-    #[arg(
-        long = "storage",
-        env = "TESSERA_RELAY_STORAGE",
-        value_name = "URL",
-        id = "storage"
-    )]
+    #[arg(long = "storage", value_name = "URL")]
     pub url: Storage,
 
     /// Maximum disk use of the store, for instance 20GiB; at least 64MiB plus the cover of a full
     /// retention. The space that cover will still need is reserved: when the rest is used up, posts
     /// are refused with 507, while reading and publishing continue. No limit by default
-    #[arg(long, env = "TESSERA_RELAY_MAX_DISK", value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE")]
     pub max_disk: Option<Bytes>,
 
     /// Maximum batch size, including cover, 1MiB to 48MiB: further cells wait for the next epochs.
     /// A bucket queues four times as much, or twice with epochs of more than 12h; beyond that,
     /// posts are answered 429
-    #[arg(
-        long,
-        env = "TESSERA_RELAY_MAX_BATCH",
-        default_value = "32MiB",
-        value_name = "SIZE"
-    )]
+    #[arg(long, default_value = "32MiB", value_name = "SIZE")]
     pub max_batch: Bytes,
 }
 

@@ -1,6 +1,6 @@
 //! The flags of `plan`, and the settings they select.
 
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 use serde::Serialize;
 
 use super::PlanError;
@@ -229,15 +229,12 @@ struct Serve {
 }
 
 impl Setting {
-    /// Parses these arguments as `serve` does, without the environment.
+    /// Parses these arguments as `serve` does.
     fn new(name: &'static str, words: &[String]) -> Result<Self, PlanError> {
         let named = |reason: String| PlanError { name, reason };
-        let matches = Serve::command()
-            .mut_args(|arg| arg.env(None::<&'static str>))
-            .try_get_matches_from(["--storage=sqlite://none".to_owned()].iter().chain(words))
-            .map_err(|error| named(reason(&error)))?;
-        let serve = Serve::from_arg_matches(&matches).map_err(|error| named(reason(&error)))?;
-        let config = serve.config;
+        let storage = "--storage=sqlite://none".to_owned();
+        let serve = Serve::try_parse_from([storage].iter().chain(words));
+        let config = serve.map_err(|error| named(reason(&error)))?.config;
         config.check().map_err(|error| named(error.to_string()))?;
         let cover = config
             .cover
