@@ -126,7 +126,7 @@ impl<L: Log> Process<L> {
             kind,
             key: key.ok_or(StoreError::Unavailable)?.duplicate(),
             marker: marker.clone(),
-            frames: of_kind.frames.clone(),
+            frames: of_kind.read.frames.clone(),
             buckets: kind.buckets(self.options.view.buckets),
             rule: rule.clone(),
             capacity: self.options.view.capacity,

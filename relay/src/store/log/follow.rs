@@ -212,12 +212,13 @@ impl<L: Log> Process<L> {
             },
         };
         let of_kind = &mut state.kinds[kind];
-        let (frames, ids) = match of_kind.marker.is_some() {
-            true => (&mut of_kind.late, &mut of_kind.late_ids),
-            false => (&mut of_kind.frames, &mut of_kind.ids),
+        let interval = match of_kind.marker.is_some() {
+            true => &mut of_kind.late,
+            false => &mut of_kind.read,
         };
-        frames.push((seq, frame));
-        ids.extend(cells.iter().map(|(cell, _)| cell.id()));
+        interval.frames.push((seq, frame));
+        let ids = cells.iter().map(|(cell, _)| cell.id());
+        interval.ids.extend(ids);
         for (cell, class) in cells {
             state.queue.push(cell.slot.bucket, class, cell.ticket());
             confirm(state, kind, &cell.id());

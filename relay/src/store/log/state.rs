@@ -212,18 +212,24 @@ pub(super) struct State {
     pub(super) ratchet: u64,
 }
 
+/// The frames of an interval of the log.
+#[derive(Default)]
+pub(super) struct Interval {
+    /// The frames, with their sequences.
+    pub(super) frames: Vec<(u64, Vec<u8>)>,
+    /// The cells in these frames.
+    pub(super) ids: HashSet<CellId>,
+}
+
 /// The state of one kind of buckets.
 pub(super) struct KindState {
     pub(super) position: Position,
     /// The next sequence of its stream.
     pub(super) pos: u64,
-    /// The frames of the current index, with their sequences.
-    pub(super) frames: Vec<(u64, Vec<u8>)>,
-    /// Those of the next index, after the marker.
-    pub(super) late: Vec<(u64, Vec<u8>)>,
-    /// The cells in these frames.
-    pub(super) ids: HashSet<CellId>,
-    pub(super) late_ids: HashSet<CellId>,
+    /// What was read of the current index.
+    pub(super) read: Interval,
+    /// What was read of the next index, after the marker.
+    pub(super) late: Interval,
     /// The marker of the current index with its sequence, until it is applied.
     pub(super) marker: Option<(u64, Marker)>,
     pub(super) computed: Option<Arc<Computed>>,
@@ -250,10 +256,8 @@ impl KindState {
         Self {
             position,
             pos: position.marker + 1,
-            frames: Vec::new(),
-            late: Vec::new(),
-            ids: HashSet::new(),
-            late_ids: HashSet::new(),
+            read: Interval::default(),
+            late: Interval::default(),
             marker: None,
             computed: None,
             wanted: 0,

@@ -1,6 +1,6 @@
 //! Applying a commit to the view, and erasing the key of what it published.
 
-use std::{collections::HashSet, sync::atomic::Ordering};
+use std::{collections::HashSet, mem, sync::atomic::Ordering};
 
 use sha2::{Digest as _, Sha256};
 use tessera::{base::UnixTime, wire::BucketId};
@@ -10,7 +10,7 @@ use super::{
         Item, Log, Stream, Subject,
         commit::{Commit, PartsError},
         compute::WaitingCell,
-        state::{Process, State},
+        state::{Interval, Process, State},
     },
     interval::advance,
 };
@@ -239,21 +239,16 @@ impl<L: Log> Process<L> {
             .flat_map(|computed| computed.carried.iter().map(WaitingCell::id))
             .collect();
         let is_read = matches!(&of_kind.marker, Some((seq, _)) if *seq == commit.marker);
-        if is_read {
-            of_kind.frames = std::mem::take(&mut of_kind.late);
-        } else {
+        let mut late = mem::take(&mut of_kind.late);
+        if !is_read {
             // The commit was read before the marker.
-            of_kind.frames.clear();
-            of_kind.late.clear();
-            of_kind.late_ids.clear();
+            late = Interval::default();
             of_kind.pos = commit.marker + 1;
         }
         of_kind.marker = None;
-        let late = std::mem::take(&mut of_kind.late_ids);
-        let mut gone = std::mem::replace(&mut of_kind.ids, late);
-        gone.retain(|id| {
-            !carried.contains(id) && !of_kind.ids.contains(id) && !of_kind.waiters.contains_key(id)
-        });
+        let mut gone = mem::replace(&mut of_kind.read, late).ids;
+        let waits = |id: &CellId| of_kind.read.ids.contains(id) || of_kind.waiters.contains_key(id);
+        gone.retain(|id| !carried.contains(id) && !waits(id));
         let mut again = Vec::new();
         for cell in of_kind.kept.take(commit.i) {
             let id = cell.id();
