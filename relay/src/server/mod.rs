@@ -30,7 +30,7 @@ use crate::{
     Config,
     access::Tokens,
     config::{ConfigError, Cover, LimitArgs},
-    epoch::{PublishedEpochs, Schedule},
+    epoch::PublishedEpochs,
     federation::{Federation, Members, PullError, parameters},
     files::FileError,
     http::{self, Access, App, Common, Portal, router},
@@ -237,8 +237,6 @@ impl<S: Store> Relay<S> {
             members,
         };
         let forward = membership.as_ref().and_then(Membership::forward);
-        let schedules = ByKind::new(|kind| Schedule::new(config.epochs()[kind].get()));
-        let ByKind { numbered, lobby } = schedules;
         let app = Arc::new(App::new(
             store.clone(),
             published,
@@ -247,7 +245,7 @@ impl<S: Store> Relay<S> {
             (common, forward),
             stopped.clone(),
         ));
-        let limiter = ConnectionLimiter::new(config.limits.clone(), numbered, lobby);
+        let limiter = ConnectionLimiter::new(config.limits.clone(), app.schedules);
         let portal = config
             .static_dir
             .clone()
@@ -267,7 +265,7 @@ impl<S: Store> Relay<S> {
             };
             tasks.spawn(connections::serve(
                 TcpListener::from_std(listener)?,
-                ConnectionLimiter::new(limits, numbered, lobby),
+                ConnectionLimiter::new(limits, app.schedules),
                 http::admin(Arc::clone(&app)),
                 None,
                 stopped.clone(),
@@ -277,7 +275,7 @@ impl<S: Store> Relay<S> {
                 store.clone(),
                 app.published.clone(),
                 ByKind::new(|kind| {
-                    Published::new(kind, schedules[kind], kind.buckets(config.buckets))
+                    Published::new(kind, app.schedules[kind], kind.buckets(config.buckets))
                 }),
                 federation.as_ref().map(|federation| federation.status()),
                 stopped.clone(),
@@ -292,7 +290,7 @@ impl<S: Store> Relay<S> {
             };
             tasks.spawn(connections::serve(
                 TcpListener::from_std(membership.listener)?,
-                ConnectionLimiter::new(limits, numbered, lobby),
+                ConnectionLimiter::new(limits, app.schedules),
                 http::peers(Arc::clone(&app)),
                 Some(membership.tls),
                 stopped.clone(),
