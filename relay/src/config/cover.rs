@@ -56,8 +56,8 @@ pub struct CoverArgs {
 
     /// Cells of every batch (constant), or cover cells added to every batch (fixed), up to 4096;
     /// only with these two [default: 64]
-    #[arg(long = "cover-cells",
-        value_name = "CELLS", value_parser = clap::value_parser!(u32).range(0..=4096))]
+    #[arg(long = "cover-cells", value_name = "CELLS",
+        value_parser = clap::value_parser!(u32).range(0..=4096))]
     pub cells: Option<u32>,
 }
 
@@ -171,14 +171,11 @@ impl CoverArgs {
 
     fn info(&self, rule: &CoverRule) -> CoverInfo {
         let budget = self.budget();
-        let cells = match rule {
-            CoverRule::Constant(cells) | CoverRule::Fixed(cells) => Some(*cells),
-            CoverRule::Noise(_) | CoverRule::FillTo(_) => None,
-        };
-        let mean = match rule {
-            CoverRule::Noise(noise) => Some(noise.mean()),
-            CoverRule::Fixed(cells) => Some(*cells),
-            CoverRule::Constant(_) | CoverRule::FillTo(_) => None,
+        let (cells, mean) = match rule {
+            CoverRule::Noise(noise) => (None, Some(noise.mean())),
+            CoverRule::Fixed(cells) => (Some(*cells), Some(*cells)),
+            CoverRule::Constant(cells) => (Some(*cells), None),
+            CoverRule::FillTo(_) => (None, None),
         };
         CoverInfo {
             mechanism: self.mechanism().name().to_owned(),
