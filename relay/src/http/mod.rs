@@ -40,7 +40,7 @@ use self::{buckets::Indexes, origins::OriginsList, reads::Reads, tags::TagLists}
 use crate::{
     epoch::{PublishedEpochs, Schedule},
     federation::Forward,
-    limits::{ANSWER_TIME, SELECTS_AT_ONCE},
+    limits::{ANSWER_TIME, READS_AT_ONCE, SELECTS_AT_ONCE, UNREAD_KIB},
     metrics::{Measured, Metrics},
     store::{ByKind, Kind, Store},
 };
@@ -101,7 +101,7 @@ impl<S: Store> App<S> {
             metrics: Arc::default(),
             draining,
             indexes: Indexes::default(),
-            reads: Reads::default(),
+            reads: Reads::new(READS_AT_ONCE, UNREAD_KIB),
             tags: TagLists::default(),
             selects: Semaphore::new(SELECTS_AT_ONCE),
             origins: OriginsList::default(),

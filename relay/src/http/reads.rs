@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::Refusal;
-use crate::limits::{READ_WAIT, READS_AT_ONCE, UNREAD_KIB};
+use crate::limits::READ_WAIT;
 
 /// Counts reads, and bytes that were read but not yet sent.
 #[derive(Debug)]
@@ -20,14 +20,8 @@ pub(super) struct Reads {
     most_kib: u32,
 }
 
-impl Default for Reads {
-    fn default() -> Self {
-        Self::new(READS_AT_ONCE, UNREAD_KIB)
-    }
-}
-
 impl Reads {
-    fn new(at_once: usize, most_kib: u32) -> Self {
+    pub(super) fn new(at_once: usize, most_kib: u32) -> Self {
         Self {
             turns: Semaphore::new(at_once),
             unread: Arc::new(Semaphore::new(most_kib as usize)),

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     Item, Log, LogConfig, LogError, Subject,
     author::PART,
-    commit::{Commit, CommittedBatch},
+    commit::{Commit, CommittedBatch, VERSION},
     hex::Hex,
     initialize,
     level::FIRST,
@@ -48,7 +48,7 @@ pub async fn adopt(
                 committed.push(publish_batch(log, kind, batch).await?);
             }
             let commit = Commit {
-                v: Commit::version(),
+                v: VERSION,
                 kind: kind.letter().into(),
                 i,
                 step: 0,

@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{
     Broken, Item, Log, LogError, Stream, Subject,
-    commit::{Commit, CommittedBatch},
+    commit::{Commit, CommittedBatch, VERSION},
     compute::{Computed, Input},
     follow::Read,
     hex::Hex,
@@ -170,7 +170,7 @@ impl<L: Log> Process<L> {
                 committed.push(self.publish_batch(subject, batch).await?);
             }
             let commit = Commit {
-                v: Commit::version(),
+                v: VERSION,
                 kind: kind.letter().into(),
                 i: marker.i,
                 step: number,

@@ -19,7 +19,7 @@ use super::{Subject, hex::Hex, level::FIRST};
 use crate::store::{Kind, SignedBatch, StoreError};
 
 const MAGIC: &[u8; 4] = b"TSC1";
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 const SIGNATURE_LEN: usize = 64;
 
 /// One step of a close.
@@ -72,10 +72,6 @@ pub(super) struct CommittedBatch {
 }
 
 impl Commit {
-    pub(super) const fn version() -> u32 {
-        VERSION
-    }
-
     /// Encodes and signs it.
     pub(super) fn sign(&self, key: &SigningKey) -> Result<Vec<u8>, StoreError> {
         sign(MAGIC, self, key)
