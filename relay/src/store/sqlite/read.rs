@@ -27,7 +27,7 @@ impl SqliteStore {
                     "SELECT epoch, closed_at FROM chain WHERE lobby = ?1 AND origin = ?2
                      ORDER BY epoch DESC LIMIT 1",
                 )?
-                .query_row(params![kind == Kind::Lobby, own.0], |row| {
+                .query_row(params![kind, own.0], |row| {
                     Ok(Boundary {
                         epoch: unsigned(row.get(0)?),
                         at: UnixTime(unsigned(row.get(1)?)),
@@ -196,7 +196,7 @@ impl SqliteStore {
                      GROUP BY origin ORDER BY origin",
                 )?
                 .query_map(
-                    params![kind == Kind::Lobby, own.0, integer(window.through)],
+                    params![kind, own.0, integer(window.through)],
                     |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
                 )?
                 .collect::<rusqlite::Result<_>>()?;
@@ -249,7 +249,7 @@ impl SqliteStore {
                 .query_map(
                     params![
                         origin.0,
-                        kind == Kind::Lobby,
+                        kind,
                         after.map_or(-1, integer),
                         through,
                         integer(window.from.0),
@@ -282,7 +282,7 @@ impl SqliteStore {
                     "SELECT bucket, epoch, head FROM chain WHERE origin = ?1 AND lobby = ?2
                      ORDER BY bucket",
                 )?
-                .query_map(params![origin.0, kind == Kind::Lobby], |row| {
+                .query_map(params![origin.0, kind], |row| {
                     let bucket: u32 = row.get(0)?;
                     Ok(Head {
                         bucket: BucketId::try_from(bucket)
@@ -328,10 +328,7 @@ fn epoch_headers(
              WHERE c.origin = ?1 AND c.lobby = ?2 AND b.id NOT IN (SELECT batch FROM expiring)
              ORDER BY c.bucket",
         )?
-        .query_map(
-            params![origin.0, kind == Kind::Lobby, integer(epoch)],
-            header,
-        )?
+        .query_map(params![origin.0, kind, integer(epoch)], header)?
         .collect()
 }
 

@@ -175,12 +175,7 @@ impl SqliteStore {
             )?;
             let mut seen = HashSet::new();
             for digest in digests {
-                let key = params![
-                    kind == Kind::Lobby,
-                    digest,
-                    integer(from.0),
-                    integer(through)
-                ];
+                let key = params![kind, digest, integer(from.0), integer(through)];
                 if find.exists(key)? {
                     seen.insert(digest);
                 }
@@ -211,7 +206,7 @@ impl SqliteStore {
 
 /// Writes a step of a close.
 pub(super) fn apply(tx: &Transaction<'_>, apply: &Apply) -> Result<(), WriteError> {
-    let (lobby, position) = (apply.kind == Kind::Lobby, &apply.position);
+    let position = &apply.position;
     for batch in &apply.batches {
         close::write(tx, batch)?;
         see(tx, batch, apply.seq)?;
@@ -223,7 +218,7 @@ pub(super) fn apply(tx: &Transaction<'_>, apply: &Apply) -> Result<(), WriteErro
              marker = ?6, commit_hash = ?7",
     )?
     .execute(params![
-        lobby,
+        apply.kind,
         integer(position.next),
         position.step,
         integer(position.last.epoch),
@@ -297,7 +292,7 @@ fn sweep(
         "DELETE FROM log_seen WHERE lobby = ?1 AND digest >= ?2 AND digest <= ?3 AND closed_at < ?4",
     )?
     .execute(params![
-        kind == Kind::Lobby,
+        kind,
         [first],
         [[last].as_slice(), &[0xFF; 31]].concat(),
         integer(before.0)

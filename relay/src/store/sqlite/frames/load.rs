@@ -28,7 +28,7 @@ pub(in super::super) fn for_each_waiting(
     let mut published = connection.prepare("SELECT 1 FROM seen WHERE digest = ?1")?;
     let mut frames =
         connection.prepare("SELECT id, step, bytes FROM frame WHERE lobby = ?1 ORDER BY id")?;
-    let mut rows = frames.query([kind == Kind::Lobby])?;
+    let mut rows = frames.query([kind])?;
     while let Some(row) = rows.next()? {
         let (id, step, bytes) = (row.get(0)?, unsigned(row.get(1)?), row.get(2)?);
         let key = keys.get(kind, step).ok_or(StoreError::Damaged)?;
