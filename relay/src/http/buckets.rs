@@ -182,22 +182,16 @@ impl Indexes {
 }
 
 pub(super) fn known_bucket<S: Store>(app: &App<S>, text: &str) -> Result<BucketId, Refusal> {
-    let bucket = text.parse().map_err(|_| Refusal::NotFound)?;
-    if app.bucket_count().contains(bucket) {
-        Ok(bucket)
-    } else {
-        Err(Refusal::NotFound)
-    }
+    let bucket = text.parse().ok();
+    let known = bucket.filter(|bucket| app.bucket_count().contains(*bucket));
+    known.ok_or(Refusal::NotFound)
 }
 
 /// Accepts one spelling per number: with two, caches would store a batch twice.
 pub(super) fn number(text: &str) -> Result<u64, Refusal> {
-    let number: u64 = text.parse().map_err(|_| Refusal::NotFound)?;
-    if number.to_string() == text {
-        Ok(number)
-    } else {
-        Err(Refusal::NotFound)
-    }
+    let number = text.parse().ok();
+    let number = number.filter(|number: &u64| number.to_string() == text);
+    number.ok_or(Refusal::NotFound)
 }
 
 /// Responds with 304 if the reader has the current version. `cache` says how long it

@@ -24,7 +24,7 @@ use std::{sync::Arc, time::Instant};
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
@@ -217,12 +217,7 @@ fn only<T: Clone + Send + Sync + 'static>(
             ];
             (StatusCode::NO_CONTENT, headers)
         })
-        .fallback(move || async move {
-            let mut response = Refusal::Method.into_response();
-            let refused = HeaderValue::from_static(allow);
-            response.headers_mut().insert(header::ALLOW, refused);
-            response
-        })
+        .fallback(move || async move { ([(header::ALLOW, allow)], Refusal::Method) })
 }
 
 /// Applies the response timeout, and measures the time of reads; nothing is counted
@@ -243,23 +238,12 @@ async fn timed(State(metrics): State<Arc<Metrics>>, request: Request, next: Next
 }
 
 /// Adds the headers of every response. No response depends on the client.
-async fn headers(request: Request, next: Next) -> Response {
+async fn headers(request: Request, next: Next) -> impl IntoResponse {
+    let headers = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
     let is_api = portal::is_api(request.uri().path());
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    headers.insert(
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    );
-    if is_api {
-        headers.insert(
-            HeaderName::from_static("cross-origin-resource-policy"),
-            HeaderValue::from_static("cross-origin"),
-        );
-    }
-    response
+    let of_api = is_api.then_some([("cross-origin-resource-policy", "cross-origin")]);
+    (headers, of_api, next.run(request).await)
 }

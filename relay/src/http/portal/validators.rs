@@ -6,7 +6,7 @@ use axum::{
     body::Body,
     extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use http_body_util::BodyExt as _;
 use sha2::{Digest as _, Sha256};
@@ -64,7 +64,7 @@ impl Asked {
             }
             None if head.status == StatusCode::OK && length(&head.headers) <= MOST => {
                 let Ok(content) = body.collect().await else {
-                    return failed();
+                    return StatusCode::INTERNAL_SERVER_ERROR.into_response();
                 };
                 let content = content.to_bytes();
                 let tag = tag(&hex::encode(&Sha256::digest(&content)), None);
@@ -116,11 +116,4 @@ fn length(headers: &HeaderMap) -> u64 {
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse().ok())
         .unwrap_or(u64::MAX)
-}
-
-/// A file that could not be read to its end.
-fn failed() -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response
 }
