@@ -181,12 +181,6 @@ impl Subject {
         Self { kind, item }
     }
 
-    /// The subject of the configuration.
-    #[must_use]
-    pub const fn config() -> Self {
-        Self::new(Kind::Numbered, Item::Config)
-    }
-
     /// The stream that stores it.
     #[must_use]
     pub const fn stream(self) -> Stream {

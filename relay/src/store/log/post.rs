@@ -69,6 +69,7 @@ pub(super) struct InFlight {
 
 /// Acknowledged cells until they are published: a log that loses a message must
 /// not lose them.
+#[derive(Default)]
 pub(super) struct Kept {
     cells: HashMap<CellId, (u64, WaitingCell)>,
     bytes: usize,
@@ -78,9 +79,8 @@ pub(super) struct Kept {
 impl Kept {
     pub(super) fn new(most: usize) -> Self {
         Self {
-            cells: HashMap::new(),
-            bytes: 0,
             most,
+            ..Self::default()
         }
     }
 

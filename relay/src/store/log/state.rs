@@ -222,6 +222,7 @@ pub(super) struct Interval {
 }
 
 /// The state of one kind of buckets.
+#[derive(Default)]
 pub(super) struct KindState {
     pub(super) position: Position,
     /// The next sequence of its stream.
@@ -256,18 +257,10 @@ impl KindState {
         Self {
             position,
             pos: position.marker + 1,
-            read: Interval::default(),
-            late: Interval::default(),
-            marker: None,
-            computed: None,
-            wanted: 0,
-            outbox: VecDeque::new(),
-            in_flight: HashMap::new(),
-            waiters: HashMap::new(),
             kept: Kept::new(kept),
-            seen_from: UnixTime(0),
             most_waited: u8::MAX,
             rules,
+            ..Self::default()
         }
     }
 
@@ -316,6 +309,13 @@ impl<L> Process<L> {
         *self.stop.borrow() || self.health.crashed.load(Ordering::Relaxed)
     }
 
+    /// Lets all readers look for messages.
+    pub(super) fn wake_readers(&self) {
+        for stream in [Stream::Numbered, Stream::Lobby, Stream::Published] {
+            self.wake.reader(stream).notify_one();
+        }
+    }
+
     /// Stops all tasks.
     pub(super) fn stop(&self) {
         self.stop.send_replace(true);
@@ -323,9 +323,7 @@ impl<L> Process<L> {
             self.wake.flush[kind].notify_one();
             self.wake.due[kind].notify_one();
         }
-        for stream in [Stream::Numbered, Stream::Lobby, Stream::Published] {
-            self.wake.reader(stream).notify_one();
-        }
+        self.wake_readers();
     }
 
     /// Stops the process for good: the state of its key file is unknown.

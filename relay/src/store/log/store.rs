@@ -72,7 +72,8 @@ pub async fn initialize(log: &impl Log, config: &LogConfig) -> Result<(), LogErr
     if !is_empty {
         return Err(LogError::Refused);
     }
-    log.publish(Subject::config(), config.encode()).await?;
+    let subject = Subject::new(Kind::Numbered, Item::Config);
+    log.publish(subject, config.encode()).await?;
     Ok(())
 }
 
@@ -228,9 +229,7 @@ impl<L: Log> Process<L> {
                     () = listening.log.kicked() => (),
                     _ = stop.wait_for(|stop| *stop) => return,
                 }
-                for stream in [Stream::Published, Stream::Numbered, Stream::Lobby] {
-                    listening.wake.reader(stream).notify_one();
-                }
+                listening.wake_readers();
             }
         });
         self.follow(Stream::Published).await;
