@@ -10,12 +10,9 @@ use axum::{
     response::Response,
 };
 use sha2::{Digest as _, Sha256};
-use tessera::{
-    base::UnixTime,
-    wire::{
-        BATCH_HEADER_LEN, Origin, Sha256Hash, hex,
-        relay_api::{KindStanding, OriginsAnswer, Standing, Standings},
-    },
+use tessera::wire::{
+    BATCH_HEADER_LEN, Origin, Sha256Hash, hex,
+    relay_api::{KindStanding, OriginsAnswer, Standing, Standings},
 };
 use tokio::sync::Mutex;
 
@@ -120,11 +117,8 @@ fn of(states: &[OriginState], origin: Origin) -> Option<KindStanding> {
 }
 
 fn window<S: Store>(app: &App<S>, kind: Kind) -> Window {
-    let unpublished = Window {
-        from: UnixTime(0),
-        through: 0,
-    };
-    app.published.get(kind).map_or(unpublished, Window::from)
+    let published = app.published.get(kind);
+    published.map(Window::from).unwrap_or_default()
 }
 
 /// `GET /v1/origins/{origin}/{kind}/headers?after={epoch}`.

@@ -55,8 +55,8 @@ impl Closing {
     }
 }
 
-/// The batches of a bucket that are visible to readers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The batches of a bucket that are visible to readers; by default, those of other origins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Window {
     /// Batches closed earlier than this are past retention.
     pub from: UnixTime,
