@@ -21,7 +21,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use self::{
     nodes::{Node, prepare},
-    table::{Seen, State},
+    table::Seen,
 };
 use crate::{
     config::{ConfigError, Seconds, Topology},
@@ -264,13 +264,6 @@ impl Cluster {
                 }
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    pub(crate) fn state(&self) -> State {
-        State {
-            cost: self.cost.clone(),
-            seen: self.seen.borrow().clone(),
         }
     }
 }
