@@ -33,12 +33,6 @@ impl Schedule {
         }
     }
 
-    /// Length of an epoch in seconds.
-    #[must_use]
-    pub const fn seconds(&self) -> u32 {
-        self.seconds
-    }
-
     /// Delay of publication after a boundary.
     #[must_use]
     pub fn delay(&self) -> Duration {

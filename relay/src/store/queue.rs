@@ -116,10 +116,6 @@ impl Ticket {
     fn order(&self) -> (i64, u16) {
         (self.frame, self.place)
     }
-
-    fn has_waited(&self, closes: u8) -> bool {
-        self.waited >= closes
-    }
 }
 
 /// All waiting cells.
@@ -208,7 +204,7 @@ impl Queue {
         let tickets = queue.tickets();
         Waiting {
             cells: queue.cells,
-            overdue: tickets.filter(|ticket| ticket.has_waited(PATIENCE)).count(),
+            overdue: tickets.filter(|ticket| ticket.waited >= PATIENCE).count(),
         }
     }
 
@@ -227,7 +223,7 @@ impl Queue {
         let queue = self.buckets.entry(bucket).or_default();
         let before = queue.clone();
         let mut taken = Vec::with_capacity(count.min(queue.cells));
-        queue.take_turns(count, &mut taken, |ticket| ticket.has_waited(patience));
+        queue.take_turns(count, &mut taken, |ticket| ticket.waited >= patience);
         queue.take_turns(count, &mut taken, |_| true);
         queue.blur = blur;
         for ticket in queue.classes.values_mut().flatten() {
