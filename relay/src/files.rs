@@ -27,6 +27,33 @@ impl PathError {
     }
 }
 
+/// Why a file is refused. Repeats nothing that may be secret.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Read(#[from] PathError),
+    /// Its content is invalid.
+    #[error("{path}: {reason}")]
+    Content {
+        /// The file, or the first of several.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl FileError {
+    /// Adds the path to a reason.
+    pub fn at(path: &Path) -> impl Fn(String) -> Self {
+        move |reason| Self::Content {
+            path: path.to_owned(),
+            reason,
+        }
+    }
+}
+
 /// Creates a file that only its owner may read. An existing file is never opened.
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     File::options()

@@ -16,7 +16,7 @@ const LINES: usize = 50;
 #[derive(Args, Clone, Debug)]
 pub struct CheckArgs {
     /// The store, as for `serve`; or a backup
-    #[arg(long, env = "TESSERA_RELAY_STORAGE", value_name = "URL")]
+    #[arg(long, value_name = "URL")]
     pub storage: Storage,
 }
 
@@ -24,7 +24,7 @@ pub struct CheckArgs {
 #[derive(Args, Clone, Debug)]
 pub struct BackupArgs {
     /// The store, as for `serve`
-    #[arg(long, env = "TESSERA_RELAY_STORAGE", value_name = "URL")]
+    #[arg(long, value_name = "URL")]
     pub storage: Storage,
 
     /// The file to create; it must not exist
@@ -39,7 +39,7 @@ impl CheckArgs {
     ///
     /// If it cannot be read at all.
     pub fn run(&self) -> Result<Report, OpenError> {
-        sqlite::check(file(&self.storage)?)
+        sqlite::check(self.storage.file()?)
     }
 }
 
@@ -50,15 +50,7 @@ impl BackupArgs {
     ///
     /// If it cannot be read, or the file cannot be created.
     pub fn run(&self) -> Result<Saved, BackupError> {
-        sqlite::backup(file(&self.storage)?, &self.to)
-    }
-}
-
-/// The file of a store.
-const fn file(storage: &Storage) -> Result<&PathBuf, OpenError> {
-    match storage {
-        Storage::Sqlite(path) => Ok(path),
-        Storage::Nats(_) => Err(OpenError::Shared),
+        sqlite::backup(self.storage.file()?, &self.to)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Minimum number of requests for quantiles.
-const ENOUGH: u32 = 100;
+const ENOUGH: f64 = 100.0;
 /// Number of histogram steps of 20 % each, from 0.1 ms to 20 s.
 const STEPS: usize = 68;
 const FIRST: f64 = 0.000_1;
@@ -66,7 +66,7 @@ impl Metrics {
 
     fn show(
         &self,
-        of: &[&Published; 2],
+        of: &ByKind<Published>,
         epochs: &PublishedEpochs,
         is_writable: bool,
         gauges: &[(&str, u64)],
@@ -125,9 +125,8 @@ pub async fn keep<S: Store>(
             tracing::warn!(%error, "taking the metrics snapshot failed");
         }
         if kind == Kind::Numbered {
-            let (shown, gauges) = ([&kinds.numbered, &kinds.lobby], store.gauges());
-            let is_writable = store.writable().is_ok();
-            metrics.show(&shown, &epochs, is_writable, &gauges, members.as_deref());
+            let (is_writable, gauges) = (store.writable().is_ok(), store.gauges());
+            metrics.show(&kinds, &epochs, is_writable, &gauges, members.as_deref());
         }
     }
 }
@@ -167,14 +166,14 @@ impl Published {
             return Ok(());
         }
         self.epoch = last.epoch;
-        let due = Duration::from_secs(last.closed_at.0) + self.schedule.delay();
+        let due = self.schedule.publication(last);
         self.late += u64::from(wall_clock() > due + LATE);
         let window = Window {
-            from: last.closed_at,
+            from: last.at,
             through: last.epoch,
         };
         for bucket in &self.buckets {
-            let contents = store.contents(*bucket, window).await?;
+            let contents = store.published()?.contents(*bucket, window).await?;
             let own =
                 |batch: &BatchHeader| batch.origin == store.origin() && batch.epoch == last.epoch;
             for batch in contents.batches.into_iter().filter(own) {
@@ -188,17 +187,11 @@ impl Published {
 
 /// A histogram of durations.
 #[derive(Debug)]
-struct Times {
-    steps: [u32; STEPS],
-    count: u32,
-}
+struct Times([u32; STEPS]);
 
 impl Default for Times {
     fn default() -> Self {
-        Self {
-            steps: [0; STEPS],
-            count: 0,
-        }
+        Self([0; STEPS])
     }
 }
 
@@ -211,24 +204,24 @@ impl Times {
             reason = "small, not negative"
         )]
         let step = (step as usize).min(STEPS - 1);
-        if let Some(count) = self.steps.get_mut(step) {
+        if let Some(count) = self.0.get_mut(step) {
             *count = count.saturating_add(1);
-            self.count = self.count.saturating_add(1);
         }
     }
 
     /// Returns the quantiles in seconds and clears the histogram. `None` while it
     /// has too few durations to hide a single one.
     fn quantiles(&mut self) -> Option<[f64; 3]> {
-        if self.count < ENOUGH {
+        let all: f64 = self.0.iter().copied().map(f64::from).sum();
+        if all < ENOUGH {
             return None;
         }
-        let times = std::mem::take(self);
+        let steps = std::mem::take(self).0;
         Some(QUANTILES.map(|quantile| {
-            let (mut seconds, mut below) = (FIRST, 0);
-            for count in times.steps {
-                below += count;
-                if f64::from(below) >= quantile * f64::from(times.count) {
+            let (mut seconds, mut below) = (FIRST, 0.0);
+            for count in steps {
+                below += f64::from(count);
+                if below >= quantile * all {
                     break;
                 }
                 seconds *= STEP;
@@ -247,11 +240,11 @@ impl Text {
         &mut self,
         name: &str,
         kind: &str,
-        of: &[&Published; 2],
+        of: &ByKind<Published>,
         value: impl Fn(&Published) -> T,
     ) {
         self.head(name, kind);
-        for published in of {
+        for published in Kind::ALL.map(|kind| &of[kind]) {
             let label = format!("{{kind=\"{}\"}}", published.kind.name());
             self.line(name, &label, value(published));
         }
@@ -289,7 +282,7 @@ mod tests {
     #[test]
     fn few_requests_have_no_quantiles() {
         let mut times = Times::default();
-        for _ in 1..ENOUGH {
+        for _ in 1..100 {
             times.add(Duration::from_millis(1));
         }
         assert_eq!(times.quantiles(), None);
@@ -327,7 +320,7 @@ mod tests {
         let epochs = PublishedEpochs::new();
         epochs.set_close_time(Kind::Lobby, Duration::from_millis(1500));
         epochs.set_behind(Kind::Numbered, true);
-        let kinds = [&of(Kind::Numbered), &of(Kind::Lobby)];
+        let kinds = ByKind::new(of);
         metrics.show(&kinds, &epochs, true, &[("log_gap", 1)], None);
         let text = metrics.shown();
         assert!(

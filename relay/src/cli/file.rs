@@ -1,65 +1,19 @@
-//! The configuration file: values for the flags of `serve`, by name.
+//! The configuration file: values for the flags of `serve`, by name. Errors contain keys
+//! but no values.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{ArgAction, ArgMatches, Command, parser::ValueSource};
 use toml::{Table, Value};
 
-use crate::files::PathError;
+use crate::files::{FileError, PathError};
 
-/// Why a configuration file is refused. Contains keys but no values.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FileError {
-    /// It cannot be read.
-    #[error(transparent)]
-    Read(#[from] PathError),
-    /// Not TOML.
-    #[error("{}: {reason}", path.display())]
-    Form {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        reason: String,
-    },
-    /// A key that is not a flag.
-    #[error("{}: unknown key \"{key}\"", path.display())]
-    Unknown {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: String,
-    },
-    /// A value that is a table or a date.
-    #[error("{}: \"{key}\" is neither text, number, true, false, nor a list of these", path.display())]
-    Kind {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: String,
-    },
-    /// A value that its flag refuses, or a required value that is missing everywhere.
-    #[error("{}: {reason}", path.display())]
-    Value {
-        /// The file.
-        path: PathBuf,
-        /// The error of the flag.
-        reason: String,
-    },
-}
-
-impl FileError {
-    pub(super) fn value(path: &Path, error: clap::Error) -> Self {
-        let reason = error.render().to_string();
-        Self::Value {
-            path: path.to_owned(),
-            reason: reason
-                .strip_prefix("error: ")
-                .unwrap_or(&reason)
-                .trim_end()
-                .to_owned(),
-        }
-    }
+/// An error of the file's values that a flag found, or of a required one that is missing
+/// everywhere.
+pub(super) fn refused(path: &Path, error: &clap::Error) -> FileError {
+    let reason = error.render().to_string();
+    let reason = reason.strip_prefix("error: ").unwrap_or(&reason);
+    FileError::at(path)(reason.trim_end().to_owned())
 }
 
 /// Converts the file's values into command-line arguments, except those that flags or
@@ -70,21 +24,18 @@ pub(super) fn words(
     chosen: &ArgMatches,
 ) -> Result<Vec<String>, FileError> {
     let text = std::fs::read_to_string(path).map_err(PathError::at(path))?;
-    let table: Table = text
-        .parse()
-        .map_err(|error: toml::de::Error| FileError::Form {
-            path: path.to_owned(),
-            reason: reason(&text, &error),
-        })?;
+    let table: Result<Table, _> = text.parse();
+    let invalid = FileError::at(path);
+    let table = table.map_err(|error| invalid(reason(&text, &error)))?;
     let mut words = Vec::new();
     for (key, value) in table {
         let Some(flag) = flag(command, &key) else {
-            let path = path.to_owned();
-            return Err(FileError::Unknown { path, key });
+            return Err(invalid(format!("unknown key \"{key}\"")));
         };
         let Some(values) = texts(&value) else {
-            let path = path.to_owned();
-            return Err(FileError::Kind { path, key });
+            return Err(invalid(format!(
+                "\"{key}\" is neither text, number, true, false, nor a list of these"
+            )));
         };
         if is_given(chosen, flag.get_id().as_str()) {
             continue;

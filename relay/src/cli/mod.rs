@@ -5,18 +5,19 @@
 mod file;
 mod run;
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{collections::BTreeSet, ffi::OsString, path::PathBuf};
 
 use clap::{
     ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
 use tracing::level_filters::LevelFilter;
 
-pub use self::{file::FileError, run::run};
+pub use self::run::run;
 use crate::{
     Config,
     cluster::ClusterArgs,
     federation::EntryArgs,
+    files::FileError,
     maintain::{BackupArgs, CheckArgs},
     plan::PlanArgs,
     replica::{commands::MemberCommand, init::StoreCommand},
@@ -82,28 +83,16 @@ pub enum Command {
 pub struct CommonArgs {
     /// TOML file with values for the flags of `serve`, by their long names: epoch = "30m". Flags
     /// and environment override it; a key that is not a flag is refused
-    #[arg(long, global = true, env = "TESSERA_RELAY_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
     /// What to log, to standard error: off, error, warn, info, debug or trace. No level logs an
     /// address, a bucket of a request, or a cell
-    #[arg(
-        long,
-        global = true,
-        env = "TESSERA_RELAY_LOG",
-        default_value = "info",
-        value_name = "LEVEL"
-    )]
+    #[arg(long, global = true, default_value = "info", value_name = "LEVEL")]
     pub log: LevelFilter,
 
     /// Format of log lines: text, or json with one object per line
-    #[arg(
-        long,
-        global = true,
-        env = "TESSERA_RELAY_LOG_FORMAT",
-        default_value = "text",
-        value_name = "FORMAT"
-    )]
+    #[arg(long, global = true, default_value = "text", value_name = "FORMAT")]
     pub log_format: LogFormat,
 }
 
@@ -154,20 +143,50 @@ impl Cli {
     ///
     /// One of [`CliError`].
     pub fn load(words: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Self, CliError> {
-        let command = Self::command();
+        let command = command_line();
         let mut words: Vec<OsString> = words.into_iter().map(Into::into).collect();
-        if let Some((file, matches)) = named_file(&command, &words) {
-            let more = file::words(&file, &command, &matches)?;
+        if let Some((path, matches)) = named_file(&command, &words) {
+            let more = file::words(&path, &command, &matches)?;
             words.extend(more.into_iter().map(OsString::from));
             // Flags and environment were parsed before, so the error is in the file.
             let matches = command
                 .try_get_matches_from(words)
-                .map_err(|error| FileError::value(&file, error))?;
+                .map_err(|error| file::refused(&path, &error))?;
             return Ok(Self::from_arg_matches(&matches)?);
         }
         let matches = command.try_get_matches_from(words)?;
         Ok(Self::from_arg_matches(&matches)?)
     }
+}
+
+/// The commands and their flags. Each flag of `serve` and of every command has a variable in
+/// the environment, also where another command takes it: that of `--max-disk` is
+/// `TESSERA_RELAY_MAX_DISK`.
+fn command_line() -> clap::Command {
+    let command = Cli::command();
+    let serve = command.find_subcommand("serve");
+    let flags = serve.into_iter().chain([&command]);
+    let flags = flags.flat_map(clap::Command::get_arguments);
+    let names = flags.filter_map(|flag| flag.get_long().map(str::to_owned));
+    let names = names.collect();
+    with_variables(command, &names)
+}
+
+/// Adds the variables of flags with these names.
+fn with_variables(command: clap::Command, names: &BTreeSet<String>) -> clap::Command {
+    command
+        .mut_args(|flag| match flag.get_long() {
+            Some(name) if names.contains(name) => {
+                let variable = name.to_uppercase().replace('-', "_");
+                flag.env(format!("TESSERA_RELAY_{variable}"))
+            }
+            _ => flag,
+        })
+        .mut_subcommands(|command| match command.get_name() {
+            // Their flags are not the settings of a relay that runs.
+            "plan" | "cluster" => command,
+            _ => with_variables(command, names),
+        })
 }
 
 /// Returns the file and the matches of the chosen command, if the line is well-formed

@@ -16,9 +16,8 @@ use crate::{
     Config, Relay,
     config::Storage,
     plan,
-    replica::{ReplicaError, init::StoreCommand},
     server::{RunError, files},
-    store::Store,
+    store::{Store, sqlite::Saved},
 };
 
 /// Runs the command that the arguments of the process name.
@@ -29,41 +28,8 @@ pub fn run() -> ExitCode {
         Err(error) => return ExitCode::from(error.report()),
     };
     start_log(&cli.common);
-    let outcome: Result<(), Box<dyn std::error::Error>> = match cli.command {
-        Command::Serve(config) => serve(*config).map_err(Into::into),
-        Command::Check(args) => match args.run() {
-            Ok(report) => {
-                let _ = write!(std::io::stdout(), "{report}");
-                if !report.findings.is_empty() {
-                    return ExitCode::FAILURE;
-                }
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
-        },
-        Command::Backup(args) => args.run().map_err(Into::into).map(|saved| {
-            let _ = writeln!(
-                std::io::stdout(),
-                "{} batches, {} bytes. A relay started on this file is a new origin",
-                saved.batches,
-                saved.bytes
-            );
-        }),
-        Command::Store(command) => store(command)
-            .map(said)
-            .map_err(|error| error.report().into()),
-        Command::Member(command) => command
-            .run()
-            .map(said)
-            .map_err(|error| error.report().into()),
-        Command::FederationEntry(args) => block_on(async { Ok(args.run().await?) }).map(|entry| {
-            let _ = write!(std::io::stdout(), "{entry}");
-        }),
-        Command::Cluster(args) => block_on(async { Ok(args.run(interrupted()?).await?) }),
-        Command::Plan(args) => plan::run(&args).map(said).map_err(Into::into),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+    match execute(cli.command) {
+        Ok(code) => code,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "tessera-relay: {error}");
             ExitCode::FAILURE
@@ -71,13 +37,40 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn said(text: String) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+/// Runs a command to its end, and prints what it returns.
+#[tokio::main]
+async fn execute(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    match command {
+        Command::Serve(config) => serve(*config).await?,
+        Command::Check(args) => {
+            let report = args.run()?;
+            print(&report.to_string());
+            if !report.findings.is_empty() {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Command::Backup(args) => {
+            let Saved { batches, bytes } = args.run()?;
+            say(&format!(
+                "{batches} batches, {bytes} bytes. A relay started on this file is a new origin"
+            ));
+        }
+        Command::Store(command) => say(&command.run().await.map_err(|error| error.report())?),
+        Command::Member(command) => say(&command.run().map_err(|error| error.report())?),
+        Command::FederationEntry(args) => print(&args.run().await?),
+        Command::Cluster(args) => args.run(interrupted()?).await?,
+        Command::Plan(args) => say(&plan::run(&args)?),
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
-#[tokio::main]
-async fn store(command: StoreCommand) -> Result<String, ReplicaError> {
-    command.run().await
+/// Prints a line.
+fn say(line: &str) {
+    print(&format!("{line}\n"));
+}
+
+fn print(text: &str) {
+    let _ = write!(std::io::stdout(), "{text}");
 }
 
 fn start_log(common: &CommonArgs) {
@@ -91,16 +84,6 @@ fn start_log(common: &CommonArgs) {
             .init(),
         LogFormat::Json => log.with(lines.json().flatten_event(true)).init(),
     }
-}
-
-/// Runs a command to its end.
-fn block_on<T>(
-    command: impl Future<Output = Result<T, Box<dyn std::error::Error>>>,
-) -> Result<T, Box<dyn std::error::Error>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(command)
 }
 
 /// Completes on SIGTERM or SIGINT.
@@ -125,7 +108,6 @@ async fn input_ended() {
     let _ = end.await;
 }
 
-#[tokio::main]
 async fn serve(config: Config) -> Result<(), RunError> {
     files::allow(config.limits.max_connections);
     let until_stdin_ends = config.until_stdin_ends;

@@ -114,7 +114,7 @@ fn help_shows_what_is_required() {
 
 #[test]
 fn every_flag_has_an_environment_variable() {
-    let command = Cli::command();
+    let command = command_line();
     for arg in command
         .get_subcommands()
         .find(|command| command.get_name() == "serve")
@@ -128,5 +128,37 @@ fn every_flag_has_an_environment_variable() {
         }
         let name = format!("TESSERA_RELAY_{}", long.to_uppercase().replace('-', "_"));
         assert_eq!(arg.get_env().unwrap(), name.as_str());
+    }
+}
+
+#[test]
+fn other_commands_have_the_variables_of_the_flags_that_they_share() {
+    let command = command_line();
+    let variables = |names: &[&str]| -> Vec<String> {
+        let of = names.iter().fold(&command, |command, name| {
+            command.find_subcommand(name).unwrap()
+        });
+        let variables = of.get_arguments().filter_map(clap::Arg::get_env);
+        variables
+            .map(|name| name.to_str().unwrap().replace("TESSERA_RELAY_", ""))
+            .collect()
+    };
+    let of_serve = variables(&["serve"]);
+    assert!(of_serve.len() > 40);
+    for names in [
+        &["federation-entry"][..],
+        &["store", "init"],
+        &["store", "raise"],
+    ] {
+        assert_eq!(variables(names), of_serve, "{names:?}");
+    }
+    for names in [&["check"][..], &["backup"]] {
+        assert_eq!(variables(names), ["STORAGE"], "{names:?}");
+    }
+    for name in ["new", "admit", "join"] {
+        assert_eq!(variables(&["member", name]), ["STORAGE", "STATE_DIR"]);
+    }
+    for names in [&["plan"][..], &["cluster"], &["cluster", "kill"]] {
+        assert_eq!(variables(names), [""; 0], "{names:?}");
     }
 }

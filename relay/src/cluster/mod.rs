@@ -21,7 +21,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use self::{
     nodes::{Node, prepare},
-    table::{Seen, State},
+    table::Seen,
 };
 use crate::{
     config::{ConfigError, Seconds, Topology},
@@ -197,7 +197,7 @@ impl ClusterArgs {
 impl Cluster {
     /// Starts a relay, unless it runs.
     pub(crate) fn start(&self, number: usize) -> Result<(), ClusterError> {
-        let mut children = self.children();
+        let mut children = lock(&self.children);
         let (Some(node), Some(place)) = (self.nodes.get(number), children.get_mut(number)) else {
             return Err(ClusterError::Refused("no such relay".to_owned()));
         };
@@ -222,7 +222,7 @@ impl Cluster {
 
     /// Kills a relay with SIGKILL.
     pub(crate) fn kill(&self, number: usize) -> Result<(), ClusterError> {
-        let mut children = self.children();
+        let mut children = lock(&self.children);
         let child = children.get_mut(number).and_then(Option::as_mut);
         let child = child.ok_or_else(|| ClusterError::Refused("no such relay".to_owned()))?;
         child.kill().map_err(io("kill"))?;
@@ -231,7 +231,7 @@ impl Cluster {
 
     /// Whether each relay's process runs.
     pub(crate) fn running(&self) -> Vec<bool> {
-        self.children().iter_mut().map(is_running).collect()
+        lock(&self.children).iter_mut().map(is_running).collect()
     }
 
     /// Watches the relays, and prints a table when something has changed.
@@ -251,30 +251,19 @@ impl Cluster {
     }
 
     async fn stop(&self) {
-        for child in self.children().iter_mut().flatten() {
+        for child in lock(&self.children).iter_mut().flatten() {
             // Relays shut down in order when their input ends.
             drop(child.stdin.take());
         }
         let patience = tokio::time::Instant::now() + STOP;
         while self.running().contains(&true) {
             if tokio::time::Instant::now() > patience {
-                for child in self.children().iter_mut().flatten() {
+                for child in lock(&self.children).iter_mut().flatten() {
                     let _ = child.kill();
                     let _ = child.wait();
                 }
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    fn children(&self) -> std::sync::MutexGuard<'_, Vec<Option<Child>>> {
-        lock(&self.children)
-    }
-
-    pub(crate) fn state(&self) -> State {
-        State {
-            cost: self.cost.clone(),
-            seen: self.seen.borrow().clone(),
         }
     }
 }

@@ -15,23 +15,15 @@ use crate::fetch;
 const ANSWER_TIME: Duration = Duration::from_secs(3);
 const ANSWER_LEN: usize = 256 << 10;
 
-/// What the control page shows.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct State {
-    pub(super) cost: String,
-    #[serde(flatten)]
-    pub(super) seen: Seen,
-}
-
 /// All relays at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
-    nodes: Vec<Row>,
+    pub(super) nodes: Vec<Row>,
 }
 
 /// One relay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Row {
+pub(super) struct Row {
     node: usize,
     url: String,
     publishes: bool,

@@ -12,27 +12,17 @@ pub struct AccessArgs {
     /// File with the access token that every client of the deployment sends, on one line. A second
     /// line may hold the previous token, which stays valid until clients have the new one. Lines
     /// that begin with # are ignored. Reloaded when it changes, and on SIGHUP
-    #[arg(long, env = "TESSERA_RELAY_ACCESS_TOKEN_FILE", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub access_token_file: Option<PathBuf>,
 
     /// Web origin of a portal whose pages may post and subscribe, or * for every page; may be given
     /// several times. The relay's own pages always may. Without a token, every page may read
-    #[arg(
-        long,
-        env = "TESSERA_RELAY_ALLOW_ORIGIN",
-        value_delimiter = ',',
-        value_name = "ORIGIN"
-    )]
+    #[arg(long, value_delimiter = ',', value_name = "ORIGIN")]
     pub allow_origin: Vec<WebOrigin>,
 
     /// Web origin of a page that may show the pages of --static-dir in a frame, such as an EHR; may
     /// be given several times. The relay's own pages always may. Exact: no * and no IPv6 address
-    #[arg(
-        long,
-        env = "TESSERA_RELAY_FRAME_ANCESTOR",
-        value_delimiter = ',',
-        value_name = "ORIGIN"
-    )]
+    #[arg(long, value_delimiter = ',', value_name = "ORIGIN")]
     pub frame_ancestor: Vec<FrameAncestor>,
 }
 

@@ -29,52 +29,35 @@ pub enum Mechanism {
 #[command(next_help_heading = "Cover of the numbered buckets")]
 pub struct CoverArgs {
     /// Mechanism that determines the number of cover cells of a batch [default: laplace]
-    #[arg(
-        long = "cover",
-        id = "cover",
-        env = "TESSERA_RELAY_COVER",
-        value_name = "MECHANISM"
-    )]
+    #[arg(long = "cover", value_name = "MECHANISM")]
     pub mechanism: Option<Mechanism>,
 
     /// Epsilon, 0.001 to 10: e^epsilon is the factor by which the cells in question may change
     /// the odds of any batch size. Unit: per --cover-traffic-sensitivity cells in one batch
     /// (laplace), or in each of --cover-traffic-batches batches (gaussian) [default: 0.1 for
     /// laplace, 1 for gaussian]
-    #[arg(
-        long = "cover-traffic-epsilon",
-        id = "cover_traffic_epsilon",
-        env = "TESSERA_RELAY_COVER_TRAFFIC_EPSILON",
-        value_name = "EPSILON"
-    )]
+    #[arg(long = "cover-traffic-epsilon", value_name = "EPSILON")]
     pub epsilon: Option<Epsilon>,
 
     /// Delta, 1e-12 to 0.01: the probability with which epsilon does not hold. Unit: as for epsilon
     /// [default: 1e-6]
-    #[arg(
-        long = "cover-traffic-delta",
-        id = "cover_traffic_delta",
-        env = "TESSERA_RELAY_COVER_TRAFFIC_DELTA",
-        value_name = "DELTA"
-    )]
+    #[arg(long = "cover-traffic-delta", value_name = "DELTA")]
     pub delta: Option<Delta>,
 
     /// Cells of one batch that are hidden together, 1 to 4096 [default: 1]
-    #[arg(long = "cover-traffic-sensitivity", id = "cover_traffic_sensitivity",
-        env = "TESSERA_RELAY_COVER_TRAFFIC_SENSITIVITY", value_name = "CELLS",
+    #[arg(long = "cover-traffic-sensitivity", value_name = "CELLS",
         value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub sensitivity: Option<u32>,
 
     /// Batches that are hidden together, 1 to 365; with gaussian only [default: 10]
-    #[arg(long = "cover-traffic-batches", id = "cover_traffic_batches",
-        env = "TESSERA_RELAY_COVER_TRAFFIC_BATCHES", value_name = "BATCHES",
+    #[arg(long = "cover-traffic-batches", value_name = "BATCHES",
         value_parser = clap::value_parser!(u32).range(1..=365))]
     pub batches: Option<u32>,
 
     /// Cells of every batch (constant), or cover cells added to every batch (fixed), up to 4096;
     /// only with these two [default: 64]
-    #[arg(long = "cover-cells", id = "cover_cells", env = "TESSERA_RELAY_COVER_CELLS",
-        value_name = "CELLS", value_parser = clap::value_parser!(u32).range(0..=4096))]
+    #[arg(long = "cover-cells", value_name = "CELLS",
+        value_parser = clap::value_parser!(u32).range(0..=4096))]
     pub cells: Option<u32>,
 }
 
@@ -188,14 +171,11 @@ impl CoverArgs {
 
     fn info(&self, rule: &CoverRule) -> CoverInfo {
         let budget = self.budget();
-        let cells = match rule {
-            CoverRule::Constant(cells) | CoverRule::Fixed(cells) => Some(*cells),
-            CoverRule::Noise(_) | CoverRule::FillTo(_) => None,
-        };
-        let mean = match rule {
-            CoverRule::Noise(noise) => Some(noise.mean()),
-            CoverRule::Fixed(cells) => Some(*cells),
-            CoverRule::Constant(_) | CoverRule::FillTo(_) => None,
+        let (cells, mean) = match rule {
+            CoverRule::Noise(noise) => (None, Some(noise.mean())),
+            CoverRule::Fixed(cells) => (Some(*cells), Some(*cells)),
+            CoverRule::Constant(cells) => (Some(*cells), None),
+            CoverRule::FillTo(_) => (None, None),
         };
         CoverInfo {
             mechanism: self.mechanism().name().to_owned(),

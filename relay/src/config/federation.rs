@@ -22,54 +22,29 @@ pub enum Topology {
 pub struct FederationArgs {
     /// TOML file with the members of a federation, the same at every member: each keeps the batches
     /// of all, and serves them to its readers
-    #[arg(long, env = "TESSERA_RELAY_FEDERATION", value_name = "FILE", requires_all = ["peer_listen", "peer_cert", "peer_key"])]
+    #[arg(long, value_name = "FILE", requires_all = ["peer_listen", "peer_cert", "peer_key"])]
     pub federation: Option<PathBuf>,
 
     /// Address and port on which other members ask for batches, with TLS 1.3 and the keys of the
     /// file
-    #[arg(
-        long,
-        env = "TESSERA_RELAY_PEER_LISTEN",
-        value_name = "ADDRESS:PORT",
-        requires = "federation"
-    )]
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "federation")]
     pub peer_listen: Option<SocketAddr>,
 
     /// PEM file with the certificate that this relay shows to other members; self-signed is right,
     /// its key is what counts
-    #[arg(
-        long,
-        env = "TESSERA_RELAY_PEER_CERT",
-        value_name = "FILE",
-        requires = "federation"
-    )]
+    #[arg(long, value_name = "FILE", requires = "federation")]
     pub peer_cert: Option<PathBuf>,
 
     /// PEM file with that certificate's private key
-    #[arg(
-        long,
-        env = "TESSERA_RELAY_PEER_KEY",
-        value_name = "FILE",
-        requires = "federation"
-    )]
+    #[arg(long, value_name = "FILE", requires = "federation")]
     pub peer_key: Option<PathBuf>,
 
     /// Which members are asked for new batches
-    #[arg(
-        long,
-        env = "TESSERA_RELAY_TOPOLOGY",
-        default_value = "mesh",
-        value_name = "TOPOLOGY"
-    )]
+    #[arg(long, default_value = "mesh", value_name = "TOPOLOGY")]
     pub topology: Topology,
 
     /// How often a member is asked, give or take a fifth
-    #[arg(
-        long,
-        env = "TESSERA_RELAY_PEER_POLL",
-        default_value = "5s",
-        value_name = "DURATION"
-    )]
+    #[arg(long, default_value = "5s", value_name = "DURATION")]
     pub peer_poll: Seconds,
 }
 

@@ -18,8 +18,6 @@ pub struct MessageArgs {
     /// client could not send it within three days of slots
     #[arg(
         long = "max-message-size",
-        id = "max_message_size",
-        env = "TESSERA_RELAY_MAX_MESSAGE_SIZE",
         default_value = "256KiB",
         value_name = "SIZE"
     )]
@@ -27,7 +25,7 @@ pub struct MessageArgs {
 
     /// Cells of a client's slot for each bucket, 1 to 8, and at most 64 in total: an open portal
     /// posts one slot per epoch, in which real cells replace cover; stated in /v1/info
-    #[arg(long, env = "TESSERA_RELAY_CELLS_PER_BUCKET", default_value_t = 1, value_name = "CELLS",
+    #[arg(long, default_value_t = 1, value_name = "CELLS",
         value_parser = clap::value_parser!(u32).range(1..=8))]
     pub cells_per_bucket: u32,
 }

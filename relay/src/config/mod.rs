@@ -40,72 +40,47 @@ pub use self::{
 #[derive(Args, Clone, Debug)]
 pub struct Config {
     /// Port to listen on; 0 for any free port
-    #[arg(long, env = "TESSERA_RELAY_PORT", default_value_t = 8100)]
+    #[arg(long, default_value_t = 8100)]
     pub port: u16,
 
     /// Address to listen on. Anything but the loopback needs TLS: --tls-cert, or a proxy that
     /// terminates it and keeps no access log
-    #[arg(
-        long,
-        env = "TESSERA_RELAY_BIND",
-        default_value = "127.0.0.1",
-        value_name = "ADDRESS"
-    )]
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
     pub bind: IpAddr,
 
     /// Address and port of the admin interface: /metrics, /healthz and /readyz, in plain HTTP. Must
     /// not be reachable from the network: its metrics are coarse, but for the operator only
-    #[arg(long, env = "TESSERA_RELAY_ADMIN", value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT")]
     pub admin: Option<SocketAddr>,
 
     /// Directory of a portal to serve beside the interface, with an index.html
-    #[arg(long, env = "TESSERA_RELAY_STATIC_DIR", value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     pub static_dir: Option<PathBuf>,
 
     /// Number of numbered buckets: a power of two from 1 to 64. People who share a bucket hide
     /// each other, and each downloads all of it. Cannot change for an existing store
-    #[arg(long, env = "TESSERA_RELAY_BUCKETS", default_value = "8", value_parser = buckets, value_name = "N")]
+    #[arg(long, default_value = "8", value_parser = buckets, value_name = "N")]
     pub buckets: BucketCount,
 
     /// Bytes of a cell: 1024, 2048, 4096, 8192 or 16384. Cannot change for an existing store
-    #[arg(long, env = "TESSERA_RELAY_CELL_SIZE", default_value = "2048", value_parser = cell_size, value_name = "BYTES")]
+    #[arg(long, default_value = "2048", value_parser = cell_size, value_name = "BYTES")]
     pub cell_size: CellSize,
 
     /// Length of an epoch of the numbered buckets, 1s to 24h: how long a message may wait before
     /// it can be pulled
-    #[arg(
-        long,
-        env = "TESSERA_RELAY_EPOCH",
-        default_value = "30m",
-        value_name = "DURATION"
-    )]
+    #[arg(long, default_value = "30m", value_name = "DURATION")]
     pub epoch: Seconds,
 
     /// Length of an epoch of the lobby, where invitations are answered, 1s to 24h
-    #[arg(
-        long,
-        env = "TESSERA_RELAY_LOBBY_EPOCH",
-        default_value = "5s",
-        value_name = "DURATION"
-    )]
+    #[arg(long, default_value = "5s", value_name = "DURATION")]
     pub lobby_epoch: Seconds,
 
     /// How long a batch is kept before it is deleted. Two epochs to 366 days
-    #[arg(
-        long,
-        env = "TESSERA_RELAY_RETENTION",
-        default_value = "60d",
-        value_name = "DURATION"
-    )]
+    #[arg(long, default_value = "60d", value_name = "DURATION")]
     pub retention: Seconds,
 
     /// The same for batches of the lobby
-    #[arg(
-        long,
-        env = "TESSERA_RELAY_LOBBY_RETENTION",
-        default_value = "2h",
-        value_name = "DURATION"
-    )]
+    #[arg(long, default_value = "2h", value_name = "DURATION")]
     pub lobby_retention: Seconds,
 
     /// Messages and slots.
@@ -141,7 +116,7 @@ pub struct Config {
     pub limits: LimitArgs,
 
     /// Shut down when standard input ends, that is, when the process that started this one ends
-    #[arg(long, env = "TESSERA_RELAY_UNTIL_STDIN_ENDS", hide = true)]
+    #[arg(long, hide = true)]
     pub until_stdin_ends: bool,
 }
 

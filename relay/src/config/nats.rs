@@ -17,42 +17,32 @@ use super::{ConfigError, Storage};
 pub struct NatsArgs {
     /// Directory of this member: signing key, ratchet keys, and its view of the log. Made by
     /// `store init` or `member join`; never copied, and never in a backup
-    #[arg(long, env = "TESSERA_RELAY_STATE_DIR", value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
 
     /// Monitoring interface of each NATS server, http://ADDRESS:PORT; several by repetition, or
     /// with commas in the environment. The relay starts only if every server of the log that
     /// answers syncs each write
-    #[arg(
-        long,
-        env = "TESSERA_RELAY_NATS_MONITOR",
-        value_name = "URL",
-        value_delimiter = ','
-    )]
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
     pub nats_monitor: Vec<Monitor>,
 
     /// File with the nkey seed (SU…) that authenticates this relay to the NATS servers
-    #[arg(long, env = "TESSERA_RELAY_NATS_NKEY", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub nats_nkey: Option<PathBuf>,
 
     /// PEM file with the certificates of the authority that issued the servers' certificates; with
     /// tls:// only
-    #[arg(long, env = "TESSERA_RELAY_NATS_CA", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub nats_ca: Option<PathBuf>,
 
     /// Order in which members close an epoch: 0 at its end, each next one 250 ms later if no other
     /// did. Different for each member
-    #[arg(long, env = "TESSERA_RELAY_RANK", default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=15))]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=15))]
     pub rank: u8,
 
     /// Grid to which posts are gathered into one frame, 0ms to 1s: a server of the log sees when
     /// cells arrive no more exactly
-    #[arg(
-        long,
-        env = "TESSERA_RELAY_POST_TICK",
-        default_value = "100ms",
-        value_name = "DURATION"
-    )]
+    #[arg(long, default_value = "100ms", value_name = "DURATION")]
     pub post_tick: Tick,
 }
 

@@ -10,9 +10,9 @@ use crate::{
     cover::LOBBY_CELLS,
     epoch::makes_segments,
     store::{
-        Kind,
+        ByKind, Kind,
         queue::Capacity,
-        sqlite::{DiskLimit, Reserve},
+        sqlite::{DiskLimit, OpenError, Reserve},
     },
 };
 
@@ -23,29 +23,19 @@ pub struct StorageArgs {
     /// The store: sqlite:///absolute/path or sqlite://relative/path, created at first start with
     /// a new signing key; or nats://HOST:PORT[,HOST:PORT…]/NAME (tls://… with TLS), which several
     /// relays share, created by `store init`
-    #[arg(
-        long = "storage",
-        env = "TESSERA_RELAY_STORAGE",
-        value_name = "URL",
-        id = "storage"
-    )]
+    #[arg(long = "storage", value_name = "URL")]
     pub url: Storage,
 
     /// Maximum disk use of the store, for instance 20GiB; at least 64MiB plus the cover of a full
     /// retention. The space that cover will still need is reserved: when the rest is used up, posts
     /// are refused with 507, while reading and publishing continue. No limit by default
-    #[arg(long, env = "TESSERA_RELAY_MAX_DISK", value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE")]
     pub max_disk: Option<Bytes>,
 
     /// Maximum batch size, including cover, 1MiB to 48MiB: further cells wait for the next epochs.
     /// A bucket queues four times as much, or twice with epochs of more than 12h; beyond that,
     /// posts are answered 429
-    #[arg(
-        long,
-        env = "TESSERA_RELAY_MAX_BATCH",
-        default_value = "32MiB",
-        value_name = "SIZE"
-    )]
+    #[arg(long, default_value = "32MiB", value_name = "SIZE")]
     pub max_batch: Bytes,
 }
 
@@ -87,6 +77,18 @@ impl Storage {
         match self {
             Self::Nats(url) => Ok(url),
             Self::Sqlite(_) => Err(ConfigError::NotShared(flag)),
+        }
+    }
+
+    /// The file of a store that one relay has.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Shared`].
+    pub const fn file(&self) -> Result<&PathBuf, OpenError> {
+        match self {
+            Self::Sqlite(path) => Ok(path),
+            Self::Nats(_) => Err(OpenError::Shared),
         }
     }
 }
@@ -131,10 +133,9 @@ impl Config {
         let numbered_epochs = (NUMBERED_SECONDS / self.epoch.get()).clamp(2, NUMBERED_EPOCHS);
         let epochs = NUMBERED_SECONDS / self.epoch.get();
         let patience = epochs.saturating_sub(numbered_epochs);
-        let capacity = Capacity {
-            numbered_patience: u8::try_from(patience.clamp(1, NUMBERED_PATIENCE)).unwrap_or(1),
-            ..Capacity::new(self.cell_size, max_batch, numbered_epochs, lobby_epochs)
-        };
+        let mut capacity = Capacity::new(self.cell_size, max_batch, numbered_epochs, lobby_epochs);
+        capacity.patience.numbered =
+            u8::try_from(patience.clamp(1, NUMBERED_PATIENCE)).unwrap_or(1);
         let cover = self.cover.build()?.rule.most();
         if !BATCH_LEN.contains(&max_batch) || capacity.batch_cells < 2 * cover {
             let cell = self.cell_size.get();
@@ -162,8 +163,10 @@ impl Config {
         let cover = self.cover.build()?.rule.usual();
         let limit = DiskLimit {
             most: most.get(),
-            numbered: self.reserve(Kind::Numbered, self.buckets.get(), cover),
-            lobby: self.reserve(Kind::Lobby, 1, LOBBY_CELLS),
+            reserves: ByKind {
+                numbered: self.reserve(Kind::Numbered, self.buckets.get(), cover),
+                lobby: self.reserve(Kind::Lobby, 1, LOBBY_CELLS),
+            },
         };
         let least = limit.least();
         if limit.most < least {

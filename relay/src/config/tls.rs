@@ -10,21 +10,11 @@ use clap::Args;
 pub struct TlsArgs {
     /// PEM file with the certificate and its chain: the relay then accepts only HTTPS with TLS 1.3.
     /// Reloaded when it changes, and on SIGHUP
-    #[arg(
-        long,
-        env = "TESSERA_RELAY_TLS_CERT",
-        value_name = "FILE",
-        requires = "tls_key"
-    )]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
 
     /// PEM file with the certificate's private key
-    #[arg(
-        long,
-        env = "TESSERA_RELAY_TLS_KEY",
-        value_name = "FILE",
-        requires = "tls_cert"
-    )]
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
 }
 

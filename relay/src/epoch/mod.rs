@@ -26,7 +26,7 @@ pub use self::{
 use crate::{
     cover::CoverPool,
     random,
-    store::{Closing, LastClose, Store, StoreError, Window},
+    store::{Closing, Store, StoreError, Window},
 };
 
 /// Number of buckets closed in one step: posts wait for one step, not for all.
@@ -48,7 +48,7 @@ pub struct Engine<S> {
     store: S,
     settings: Settings,
     published: PublishedEpochs,
-    last: Option<LastClose>,
+    last: Option<Boundary>,
     retention: Retention,
     /// Whether deletes are suspended in the store.
     held: bool,
@@ -72,14 +72,11 @@ impl<S: Store> Engine<S> {
         now: Now,
     ) -> Result<Self, StoreError> {
         let last = store.last_close(settings.kind).await?;
-        let held = store.held(settings.kind).await?;
-        let all = Window {
-            from: UnixTime(0),
-            through: u64::MAX,
-        };
-        let stored = store.origins(settings.kind, all).await?;
+        let held = store.published()?.held(settings.kind).await?;
+        let stored = store.published()?.origins(settings.kind, Window::ALL);
+        let stored = stored.await?;
         let newest = stored.iter().map(|origin| origin.closed_at).max();
-        let newest = newest.max(last.map(|last| last.closed_at));
+        let newest = newest.max(last.map(|last| last.at));
         let seen = Now {
             wall: newest.map_or(now.wall, |newest| Duration::from_secs(newest.0)),
             ..now
@@ -227,32 +224,20 @@ impl<S: Store> Engine<S> {
         self.published.set_behind(kind, !unclosed.is_empty());
         self.published.set_close_time(kind, start.elapsed());
         self.seal().await?;
-        let last = LastClose {
-            epoch: boundary.epoch,
-            closed_at: boundary.at,
-        };
         // The close of another process may have been first.
         let last = match self.store.is_replicated() {
-            true => self.store.last_close(kind).await?.unwrap_or(last),
-            false => last,
+            true => self.store.last_close(kind).await?.unwrap_or(boundary),
+            false => boundary,
         };
         self.last = Some(last);
-        Ok(Boundary {
-            epoch: last.epoch,
-            at: last.closed_at,
-        })
+        Ok(last)
     }
 
     /// The close that another process made for this boundary, with its own clock.
     fn closed_by_another(&self, boundary: Boundary, now: Now) -> Option<Boundary> {
         let last = self.last.filter(|_| self.store.is_replicated())?;
         let most = UnixTime((now.wall + SKEW).as_secs());
-        (boundary.at..=most)
-            .contains(&last.closed_at)
-            .then_some(Boundary {
-                epoch: last.epoch,
-                at: last.closed_at,
-            })
+        (boundary.at..=most).contains(&last.at).then_some(last)
     }
 
     /// Closes buckets in steps, and those of a failed step one by one, so that a

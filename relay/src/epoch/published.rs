@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use crate::store::{ByKind, Kind, Window};
 
 /// The state of one kind of bucket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Published {
     /// The last visible epoch.
     pub epoch: u64,
@@ -80,12 +80,7 @@ impl PublishedEpochs {
     /// Announces imported batches, which are visible since they were stored.
     pub fn imported(&self, kind: Kind) {
         self.0[kind].published.send_modify(|published| {
-            let published = published.get_or_insert(Published {
-                epoch: 0,
-                cutoff: UnixTime(0),
-                imports: 0,
-            });
-            published.imports += 1;
+            published.get_or_insert_default().imports += 1;
         });
     }
 

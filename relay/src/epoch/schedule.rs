@@ -16,7 +16,7 @@ pub struct Schedule {
 }
 
 /// The end of an epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Boundary {
     /// The number of the epoch that ends.
     pub epoch: u64,
@@ -31,12 +31,6 @@ impl Schedule {
         Self {
             seconds: seconds.max(1),
         }
-    }
-
-    /// Length of an epoch in seconds.
-    #[must_use]
-    pub const fn seconds(&self) -> u32 {
-        self.seconds
     }
 
     /// Delay of publication after a boundary.

@@ -2,18 +2,10 @@
 
 use std::collections::HashMap;
 
-use tessera::{
-    base::UnixTime,
-    wire::{BatchHeader, Fork, Origin},
-};
+use tessera::wire::{BatchHeader, Fork, Origin, relay_api::KindStanding};
 
 use super::{Federation, Peer, PullError};
 use crate::store::{Kind, Store, Window, root};
-
-const EVERYTHING: Window = Window {
-    from: UnixTime(0),
-    through: u64::MAX,
-};
 
 impl<S: Store> Federation<S> {
     /// The stored headers of one epoch.
@@ -24,39 +16,32 @@ impl<S: Store> Federation<S> {
         epoch: u64,
     ) -> Result<Vec<BatchHeader>, PullError> {
         let after = epoch.checked_sub(1);
-        let headers = self
-            .store
-            .headers(origin, kind, after, 1, EVERYTHING)
-            .await?;
+        let published = self.store.published()?;
+        let headers = published.headers(origin, kind, after, 1, Window::ALL);
+        let headers = headers.await?;
         Ok(headers
             .into_iter()
             .filter(|header| header.epoch == epoch)
             .collect())
     }
 
-    pub(super) async fn root_of(
-        &self,
-        origin: Origin,
-        kind: Kind,
-        epoch: u64,
-    ) -> Result<Option<[u8; 32]>, PullError> {
-        let headers = self.own_headers(origin, kind, epoch).await?;
-        Ok((!headers.is_empty()).then(|| root(&headers)))
-    }
-
-    /// Looks for two headers of one bucket in an epoch whose root differs.
+    /// Looks for two headers of one bucket in an epoch whose root differs. Returns `false`
+    /// if it does not, or nothing of the epoch is stored.
     pub(super) async fn compare(
         &self,
         peer: &Peer,
         origin: Origin,
         kind: Kind,
-        epoch: u64,
-    ) -> Result<(), PullError> {
-        let theirs = self
-            .headers(peer, origin, kind, epoch.checked_sub(1))
-            .await?;
-        let ours = self.own_headers(origin, kind, epoch).await?;
-        self.prove(&ours, &theirs).await
+        theirs: &KindStanding,
+    ) -> Result<bool, PullError> {
+        let ours = self.own_headers(origin, kind, theirs.epoch).await?;
+        if ours.is_empty() || root(&ours) == theirs.root.0 {
+            return Ok(false);
+        }
+        let after = theirs.epoch.checked_sub(1);
+        let theirs = self.headers(peer, origin, kind, after).await?;
+        self.prove(&ours, &theirs).await?;
+        Ok(true)
     }
 
     /// Looks for a stored header with the same `prev` or epoch as one that does not
@@ -68,10 +53,9 @@ impl<S: Store> Federation<S> {
         header: &BatchHeader,
     ) -> Result<(), PullError> {
         let (origin, kind) = (header.origin, Kind::of(header.bucket));
-        let ours = self
-            .store
-            .headers(origin, kind, None, usize::MAX >> 1, EVERYTHING)
-            .await?;
+        let published = self.store.published()?;
+        let ours = published.headers(origin, kind, None, usize::MAX >> 1, Window::ALL);
+        let ours = ours.await?;
         self.prove(&ours, std::slice::from_ref(header)).await?;
         let mut after = None;
         loop {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use tessera::wire::{
-    BucketCount, CellSize, Origin, hex,
+    Origin, hex,
     relay_api::{MemberInfo, is_member_url},
 };
 
@@ -232,24 +232,12 @@ impl Entry {
 /// lengths of epochs.
 #[must_use]
 pub fn parameters(config: &Config) -> [u8; 32] {
-    hash_parameters(
-        config.buckets,
-        config.cell_size,
-        config.epoch.get(),
-        config.lobby_epoch.get(),
-    )
-}
-
-fn hash_parameters(
-    buckets: BucketCount,
-    cell_size: CellSize,
-    epoch: u32,
-    lobby_epoch: u32,
-) -> [u8; 32] {
     let text = format!(
-        "tessera/v1/federation {} {} {epoch} {lobby_epoch}",
-        buckets.get(),
-        cell_size.get()
+        "tessera/v1/federation {} {} {} {}",
+        config.buckets.get(),
+        config.cell_size.get(),
+        config.epoch.get(),
+        config.lobby_epoch.get()
     );
     Sha256::digest(text).into()
 }
@@ -257,6 +245,7 @@ fn hash_parameters(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::{Cli, Command};
 
     fn member(name: &str, byte: &str, more: &str) -> String {
         let hex = byte.repeat(32);
@@ -333,18 +322,22 @@ mod tests {
 
     #[test]
     fn parameters_differ_if_one_does() {
-        let hash = |buckets, size, epoch, lobby| {
-            let buckets = BucketCount::try_from(buckets).unwrap();
-            hash_parameters(buckets, CellSize::try_from(size).unwrap(), epoch, lobby)
+        let hash = |flags: &[&str]| {
+            let line = ["tessera-relay", "serve", "--storage=sqlite://none"];
+            let cli = Cli::load(line.iter().chain(flags)).unwrap();
+            let Command::Serve(config) = cli.command else {
+                panic!("another command");
+            };
+            parameters(&config)
         };
-        let ours = hash(8, 2048, 1800, 5);
+        let ours = hash(&[]);
         for other in [
-            hash(4, 2048, 1800, 5),
-            hash(8, 1024, 1800, 5),
-            hash(8, 2048, 900, 5),
-            hash(8, 2048, 1800, 6),
+            "--buckets=4",
+            "--cell-size=1024",
+            "--epoch=15m",
+            "--lobby-epoch=6s",
         ] {
-            assert_ne!(ours, other);
+            assert_ne!(ours, hash(&[other]), "{other}");
         }
     }
 }

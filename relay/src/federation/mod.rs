@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-use tessera::wire::{BucketCount, CellSize, Fork, Origin};
+use tessera::wire::{Fork, Origin};
 use tokio::{sync::watch, task::JoinSet, time::timeout};
 
 pub(crate) use self::entry::{make_certificate, origin, pin};
@@ -41,7 +41,7 @@ use crate::{
     epoch::PublishedEpochs,
     lock::lock,
     random,
-    store::{ByKind, Kind, Store, StoreError},
+    store::{Kind, Store, StoreError},
 };
 
 /// How long the first pull before the first close may take.
@@ -55,13 +55,8 @@ pub struct Federation<S> {
     store: S,
     published: PublishedEpochs,
     members: Members,
-    parameters: [u8; 32],
-    buckets: BucketCount,
-    cell_size: CellSize,
-    retentions: ByKind<Duration>,
     peers: Arc<[Peer]>,
-    topology: Topology,
-    poll: Duration,
+    config: Config,
     status: Arc<Status>,
     forked: Mutex<HashSet<Origin>>,
     turns: Mutex<HashMap<(Origin, Kind), Turn>>,
@@ -81,7 +76,7 @@ impl<S: Store> Federation<S> {
         peers: Arc<[Peer]>,
         config: &Config,
     ) -> Result<Arc<Self>, StoreError> {
-        let forks = store.forks().await?;
+        let forks = store.published()?.forks().await?;
         let forked = forks.iter().map(|fork| fork.header().origin).collect();
         let names = peers.iter().map(|peer| peer.member.name.clone());
         Ok(Arc::new(Self {
@@ -89,13 +84,8 @@ impl<S: Store> Federation<S> {
             store,
             published,
             members,
-            parameters: parameters(config),
-            buckets: config.buckets,
-            cell_size: config.cell_size,
-            retentions: ByKind::new(|kind| config.retentions()[kind].duration()),
             peers,
-            topology: config.federation.topology,
-            poll: config.federation.peer_poll.duration(),
+            config: config.clone(),
             forked: Mutex::new(forked),
             turns: Mutex::default(),
         }))
@@ -136,7 +126,7 @@ impl<S: Store> Federation<S> {
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) -> Result<(), PullError> {
         let mut tasks = JoinSet::new();
         let peers = self.peers.len();
-        match self.topology {
+        match self.config.federation.topology {
             Topology::Mesh => {
                 for number in 0..peers {
                     tasks.spawn(Arc::clone(&self).keep_asking(vec![number]));
@@ -175,7 +165,8 @@ impl<S: Store> Federation<S> {
                     Err(_) => (),
                 }
             }
-            tokio::time::sleep(random::around(self.poll)).await;
+            let poll = self.config.federation.peer_poll.duration();
+            tokio::time::sleep(random::around(poll)).await;
         }
     }
 

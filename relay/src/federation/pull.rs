@@ -3,14 +3,14 @@
 //! Who delivers a batch does not matter: its signature and its place in the chain
 //! are checked here. Batches of one origin and epoch are stored in one transaction.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use tessera::wire::{
     BATCH_HEADER_LEN, BatchHeader, BucketId, FORK_LEN, Fork, HeaderHash, Origin, paths,
     relay_api::{KindStanding, OriginsAnswer, Standing},
 };
 
-use super::{Federation, Peer, PullError, segments::Ahead};
+use super::{Federation, Peer, PullError, parameters, segments::Ahead};
 use crate::{
     epoch::{makes_segments, unix_time},
     store::{Kind, Store},
@@ -35,7 +35,7 @@ impl<S: Store> Federation<S> {
         let text = peer.get(paths::ORIGINS, ORIGINS_LEN).await?;
         let theirs: OriginsAnswer =
             serde_json::from_slice(&text).map_err(|_| PullError::Protocol)?;
-        if theirs.parameters.0 != self.parameters {
+        if theirs.parameters.0 != parameters(&self.config) {
             return Err(PullError::Parameters);
         }
         let mut outcome = Ok(());
@@ -94,10 +94,7 @@ impl<S: Store> Federation<S> {
                 false => Err(PullError::RolledBack),
             };
         }
-        match self.root_of(own, kind, epoch).await? {
-            Some(ours) if ours != theirs.root.0 => self.compare(peer, own, kind, epoch).await,
-            _ => Ok(()),
-        }
+        self.compare(peer, own, kind, theirs).await.map(drop)
     }
 
     async fn pull_chains(
@@ -108,17 +105,14 @@ impl<S: Store> Federation<S> {
         theirs: &KindStanding,
     ) -> Result<(), PullError> {
         let epoch = theirs.epoch;
-        let heads = self.store.heads(origin, kind).await?;
+        let heads = self.store.published()?.heads(origin, kind).await?;
         let newest = heads.iter().map(|head| head.epoch).max();
-        if newest.is_some_and(|newest| newest >= epoch) {
-            match self.root_of(origin, kind, epoch).await? {
-                Some(ours) if ours != theirs.root.0 => {
-                    self.compare(peer, origin, kind, epoch).await?;
-                }
-                _ => return Ok(()),
-            }
+        if newest.is_some_and(|newest| newest >= epoch)
+            && !self.compare(peer, origin, kind, theirs).await?
+        {
+            return Ok(());
         }
-        let buckets = kind.buckets(self.buckets);
+        let buckets = kind.buckets(self.config.buckets);
         let oldest = heads.iter().map(|head| head.epoch).min();
         let mut after = oldest.filter(|_| heads.len() == buckets.len());
         let mut heads: HashMap<BucketId, (u64, HeaderHash)> = heads
@@ -127,12 +121,13 @@ impl<S: Store> Federation<S> {
             .collect();
         let (mut imported, mut ahead) = (false, Ahead::default());
         loop {
-            let page = self.headers(peer, origin, kind, after).await?;
+            let mut page = self.headers(peer, origin, kind, after).await?;
             let Some(last) = page.last().map(|header| header.epoch) else {
                 break;
             };
-            for (_, headers) in by_epoch(page) {
-                let new = self.new_in(peer, &headers, &heads).await?;
+            page.sort_by_key(|header| header.epoch);
+            for headers in page.chunk_by(|one, other| one.epoch == other.epoch) {
+                let new = self.new_in(peer, headers, &heads).await?;
                 if new.is_empty() {
                     continue;
                 }
@@ -153,7 +148,7 @@ impl<S: Store> Federation<S> {
             }
             after = Some(last);
         }
-        if imported && makes_segments(kind, self.retentions[kind]) {
+        if imported && makes_segments(kind, self.config.retentions()[kind].duration()) {
             self.store.seal(&buckets).await?;
         }
         Ok(())
@@ -169,7 +164,7 @@ impl<S: Store> Federation<S> {
     ) -> Result<Vec<BatchHeader>, PullError> {
         let path = paths::headers(&origin, kind.name(), after);
         let bytes = peer.get(&path, HEADERS_LEN).await?;
-        let (buckets, size) = (self.buckets, self.cell_size);
+        let (buckets, size) = (self.config.buckets, self.config.cell_size);
         let latest = unix_time().0 + AHEAD_SECONDS;
         let read = move || {
             let (headers, rest) = bytes.as_chunks::<BATCH_HEADER_LEN>();
@@ -218,9 +213,10 @@ impl<S: Store> Federation<S> {
             }
             match heads.get(&header.bucket) {
                 Some((epoch, _)) if header.epoch <= *epoch => continue,
-                Some((_, head)) if header.prev != *head => {
-                    let origin = header.origin;
-                    if self.is_held(origin, header.bucket, heads).await? {
+                Some((epoch, head)) if header.prev != *head => {
+                    // Unless the last batch of the chain was deleted after its retention.
+                    let held = self.own_headers(header.origin, kind, *epoch).await?;
+                    if held.iter().any(|held| held.bucket == header.bucket) {
                         self.search_fork(peer, header).await?;
                         return Err(PullError::Unlinked);
                     }
@@ -231,26 +227,4 @@ impl<S: Store> Federation<S> {
         }
         Ok(new)
     }
-
-    /// Whether the last batch of a chain is still stored.
-    async fn is_held(
-        &self,
-        origin: Origin,
-        bucket: BucketId,
-        heads: &HashMap<BucketId, (u64, HeaderHash)>,
-    ) -> Result<bool, PullError> {
-        let Some((epoch, _)) = heads.get(&bucket) else {
-            return Ok(false);
-        };
-        let held = self.own_headers(origin, Kind::of(bucket), *epoch).await?;
-        Ok(held.iter().any(|header| header.bucket == bucket))
-    }
-}
-
-fn by_epoch(headers: Vec<BatchHeader>) -> BTreeMap<u64, Vec<BatchHeader>> {
-    let mut epochs: BTreeMap<u64, Vec<BatchHeader>> = BTreeMap::new();
-    for header in headers {
-        epochs.entry(header.epoch).or_default().push(header);
-    }
-    epochs
 }

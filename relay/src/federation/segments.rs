@@ -6,7 +6,7 @@ use std::collections::{HashMap, hash_map::Entry};
 use tessera::wire::{BATCH_HEADER_LEN, BatchHeader, BucketId, BucketIndex, SegmentRef, paths};
 
 use super::{Peer, PullError};
-use crate::store::ImportedBatch;
+use crate::store::SignedBatch;
 
 /// Maximum length of a batch in bytes, as for clients.
 const BATCH_LEN: usize = 64 << 20;
@@ -20,7 +20,7 @@ const MOST: usize = 64 << 20;
 pub(super) struct Ahead {
     /// The segments that the member lists, once asked for.
     listed: HashMap<BucketId, Vec<SegmentRef>>,
-    batches: HashMap<(BucketId, u64), ImportedBatch>,
+    batches: HashMap<(BucketId, u64), SignedBatch>,
 }
 
 impl Ahead {
@@ -31,13 +31,13 @@ impl Ahead {
         &mut self,
         peer: &Peer,
         header: &BatchHeader,
-    ) -> Result<ImportedBatch, PullError> {
+    ) -> Result<SignedBatch, PullError> {
         let place = (header.bucket, header.epoch);
         if !self.batches.contains_key(&place) {
             self.fetch_segment(peer, header).await;
         }
         match self.batches.remove(&place) {
-            Some(batch) if batch.header() == header => Ok(batch),
+            Some(batch) if batch.header == *header => Ok(batch),
             _ => fetch(peer, header).await,
         }
     }
@@ -58,7 +58,7 @@ impl Ahead {
         self.batches
             .retain(|(of, epoch), _| *of != bucket || *epoch > header.epoch);
         let held = self.batches.values();
-        let held: usize = held.map(|batch| batch.assembled().bytes.len()).sum();
+        let held: usize = held.map(|batch| batch.bytes.len()).sum();
         let len = usize::try_from(segment.bytes).unwrap_or(usize::MAX);
         if held.saturating_add(len) > MOST {
             return;
@@ -67,11 +67,11 @@ impl Ahead {
         let Ok(bytes) = peer.get(&path, len).await else {
             return;
         };
-        let verify = move || -> Option<Vec<ImportedBatch>> {
+        let verify = move || -> Option<Vec<SignedBatch>> {
             let batches = segment.split(bucket, &bytes).ok()?;
             let verified = batches
                 .into_iter()
-                .map(|of| ImportedBatch::verify(of.to_vec()));
+                .map(|of| SignedBatch::parse(of.to_vec()));
             verified.collect::<Result<_, _>>().ok()
         };
         let verified = tokio::task::spawn_blocking(verify).await.ok().flatten();
@@ -83,7 +83,7 @@ impl Ahead {
         self.batches.extend(
             batches
                 .into_iter()
-                .map(|batch| ((bucket, batch.header().epoch), batch)),
+                .map(|batch| ((bucket, batch.header.epoch), batch)),
         );
     }
 }
@@ -94,7 +94,7 @@ async fn segments(peer: &Peer, bucket: BucketId) -> Option<Vec<SegmentRef>> {
 }
 
 /// Fetches one batch, which must be exactly the one with this header.
-async fn fetch(peer: &Peer, header: &BatchHeader) -> Result<ImportedBatch, PullError> {
+async fn fetch(peer: &Peer, header: &BatchHeader) -> Result<SignedBatch, PullError> {
     let path = paths::batch(header.bucket, &header.origin, header.epoch);
     let cells = u64::from(header.count) * u64::from(header.cell_size.get());
     let len = usize::try_from(cells)
@@ -103,12 +103,12 @@ async fn fetch(peer: &Peer, header: &BatchHeader) -> Result<ImportedBatch, PullE
         .filter(|len| *len <= BATCH_LEN)
         .ok_or(PullError::Invalid)?;
     let bytes = peer.get(&path, len).await?;
-    let verify = move || ImportedBatch::verify(bytes.to_vec());
+    let verify = move || SignedBatch::parse(bytes.to_vec());
     let batch = tokio::task::spawn_blocking(verify)
         .await
         .map_err(|_| PullError::Protocol)?
         .map_err(|_| PullError::Invalid)?;
-    match batch.header() == header {
+    match batch.header == *header {
         true => Ok(batch),
         false => Err(PullError::Invalid),
     }

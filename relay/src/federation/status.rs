@@ -1,11 +1,8 @@
 //! What is known of the other members, for the log and the metrics.
 
-use std::{
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Instant,
+use std::sync::{
+    Mutex,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use super::PullError;
@@ -18,8 +15,6 @@ pub struct PeerState {
     pub name: String,
     /// The last outcome, before the first one `None`.
     pub last: Option<Result<(), PullError>>,
-    /// When it last succeeded.
-    pub answered: Option<Instant>,
 }
 
 /// The outcomes for all members.
@@ -31,11 +26,7 @@ pub struct Status {
 
 impl Status {
     pub(super) fn new(names: Vec<String>, forks: usize) -> Self {
-        let state = |name| PeerState {
-            name,
-            last: None,
-            answered: None,
-        };
+        let state = |name| PeerState { name, last: None };
         Self {
             peers: Mutex::new(names.into_iter().map(state).collect()),
             forks: AtomicUsize::new(forks),
@@ -55,9 +46,6 @@ impl Status {
             }
         }
         peer.last = Some(outcome);
-        if outcome.is_ok() {
-            peer.answered = Some(Instant::now());
-        }
     }
 
     pub(super) fn forked(&self) {

@@ -74,23 +74,18 @@ pub(super) async fn guard(State(access): State<Access>, request: Request, next: 
     let is_post = request.method() == Method::POST;
     let is_accepted = (is_open || access.accept(bearer(request.headers()).as_ref()))
         && (!is_post || access.accept_page(request.headers()));
-    let mut response = if is_accepted {
+    let response = if is_accepted {
         next.run(request).await
     } else {
         Refusal::Unauthorized.into_response()
     };
-    let headers = response.headers_mut();
-    headers.insert(
-        header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("etag, retry-after"),
-    );
+    let exposed = [(header::ACCESS_CONTROL_EXPOSE_HEADERS, "etag, retry-after")];
     if is_for_all {
-        headers.insert(
-            header::ACCESS_CONTROL_ALLOW_ORIGIN,
-            HeaderValue::from_static("*"),
-        );
-        return response;
+        let for_all = [(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
+        return (exposed, for_all, response).into_response();
     }
+    let mut response = (exposed, response).into_response();
+    let headers = response.headers_mut();
     if let Some(origin) = origin.filter(|origin| access.allows(origin)) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     }

@@ -2,15 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    extract::State,
-    http::header,
-    response::{IntoResponse, Response},
-    routing::get,
-};
+use axum::{Router, extract::State, response::Response, routing::get};
 
-use super::{App, Refusal, Shared, health, read};
+use super::{App, Refusal, Shared, buckets::answer, health, read};
 use crate::store::Store;
 
 /// The media type of Prometheus' text format.
@@ -27,9 +21,5 @@ pub fn admin<S: Store>(app: Arc<App<S>>) -> Router {
 }
 
 async fn metrics<S: Store>(State(app): Shared<S>) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, TEXT),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    (headers, app.metrics.shown().to_string()).into_response()
+    answer(TEXT, "no-store", app.metrics.shown().to_string())
 }

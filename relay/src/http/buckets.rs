@@ -63,9 +63,7 @@ pub(super) async fn batch<S: Store>(
     place: Result<Path<(String, String, String)>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let (bucket, origin, epoch) = visible(&app, place)?;
-    let found = app.reads.read(app.store.batch(bucket, origin, epoch));
-    let bytes = held(&app, bucket, found.await?).await?;
+    let bytes = read_batch(&app, visible(&app, place)?).await?;
     let digest = digest(&bytes)?;
     let etag = digest.to_string();
     Ok(conditional(&headers, &etag, OCTETS, IMMUTABLE, || bytes))
@@ -81,8 +79,7 @@ pub(super) async fn batch_tags<S: Store>(
     let (bucket, _, epoch) = place;
     let oldest = app.indexes.get(&app, bucket).await?.oldest;
     let listed = oldest.is_some_and(|oldest| oldest <= epoch);
-    let found = app.tags.get(&app, place, listed).await?;
-    let tags = held(&app, bucket, found).await?;
+    let tags = app.tags.get(&app, place, listed).await?;
     let digest = digest(&tags)?;
     let etag = digest.to_string();
     Ok(conditional(&headers, &etag, OCTETS, IMMUTABLE, || tags))
@@ -104,6 +101,16 @@ fn visible<S: Store>(
     Ok((bucket, origin, epoch))
 }
 
+/// The bytes of a batch, read when it is its turn.
+pub(super) async fn read_batch<S: Store>(app: &App<S>, place: Place) -> Result<Bytes, Refusal> {
+    let (bucket, origin, epoch) = place;
+    let read = async {
+        let found = app.store.published()?.batch(bucket, origin, epoch).await?;
+        held(app, bucket, found).await
+    };
+    app.reads.read(read).await
+}
+
 /// What was found in a bucket, or why there is nothing.
 pub(super) async fn held<S: Store, T>(
     app: &App<S>,
@@ -113,7 +120,7 @@ pub(super) async fn held<S: Store, T>(
     match found {
         Found::Held(held) => Ok(held),
         // Past retention for readers, while the store is still deleting.
-        Found::Expired { .. } => {
+        Found::Expired => {
             let oldest = app.indexes.get(app, bucket).await?.oldest;
             Err(Refusal::Expired { oldest })
         }
@@ -147,7 +154,7 @@ impl Indexes {
             return Ok(index.clone());
         }
         let Contents { segments, batches } = match of {
-            Some(published) => app.store.contents(bucket, published.into()).await?,
+            Some(of) => app.store.published()?.contents(bucket, of.into()).await?,
             None => Contents::default(),
         };
         let oldest_of = [
@@ -175,22 +182,16 @@ impl Indexes {
 }
 
 pub(super) fn known_bucket<S: Store>(app: &App<S>, text: &str) -> Result<BucketId, Refusal> {
-    let bucket = text.parse().map_err(|_| Refusal::NotFound)?;
-    if app.bucket_count().contains(bucket) {
-        Ok(bucket)
-    } else {
-        Err(Refusal::NotFound)
-    }
+    let bucket = text.parse().ok();
+    let known = bucket.filter(|bucket| app.bucket_count().contains(*bucket));
+    known.ok_or(Refusal::NotFound)
 }
 
 /// Accepts one spelling per number: with two, caches would store a batch twice.
 pub(super) fn number(text: &str) -> Result<u64, Refusal> {
-    let number: u64 = text.parse().map_err(|_| Refusal::NotFound)?;
-    if number.to_string() == text {
-        Ok(number)
-    } else {
-        Err(Refusal::NotFound)
-    }
+    let number = text.parse().ok();
+    let number = number.filter(|number: &u64| number.to_string() == text);
+    number.ok_or(Refusal::NotFound)
 }
 
 /// Responds with 304 if the reader has the current version. `cache` says how long it
@@ -203,7 +204,9 @@ pub(super) fn conditional<B: IntoResponse>(
     body: impl FnOnce() -> B,
 ) -> Response {
     let etag = format!("\"{etag}\"");
-    let mut response = if has(headers, &etag) {
+    let known = headers.get_all(header::IF_NONE_MATCH);
+    let is_known = known.iter().any(|tags| names(tags, etag.as_bytes()));
+    let mut response = if is_known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         ([(header::CONTENT_TYPE, media_type)], body()).into_response()
@@ -216,16 +219,22 @@ pub(super) fn conditional<B: IntoResponse>(
     response
 }
 
-/// `If-None-Match` by weak comparison (RFC 9110 §13.1.2).
-fn has(headers: &HeaderMap, etag: &str) -> bool {
-    headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .any(|value| {
-            value
-                .split(',')
-                .map(str::trim)
-                .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
-        })
+/// Whether `If-None-Match` names this tag, by weak comparison (RFC 9110 §13.1.2): a proxy
+/// that compresses marks it as weak.
+pub(super) fn names(known: &HeaderValue, tag: &[u8]) -> bool {
+    let mut tags = known.to_str().unwrap_or_default().split(',').map(str::trim);
+    tags.any(|of| of == "*" || of.strip_prefix("W/").unwrap_or(of).as_bytes() == tag)
+}
+
+/// A response that does not depend on what its reader has.
+pub(super) fn answer(
+    media_type: &'static str,
+    cache: &'static str,
+    body: impl IntoResponse,
+) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, media_type),
+        (header::CACHE_CONTROL, cache),
+    ];
+    (headers, body).into_response()
 }

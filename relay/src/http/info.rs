@@ -1,13 +1,12 @@
 //! `GET /v1/info`.
 
-use axum::{
-    extract::State,
-    http::header,
-    response::{IntoResponse as _, Response},
-};
+use axum::{extract::State, response::Response};
 use tessera::wire::RelayInfo;
 
-use super::{Refusal, Shared};
+use super::{
+    Refusal, Shared,
+    buckets::{JSON, answer},
+};
 use crate::{
     epoch::unix_time,
     store::{Store, StoreError},
@@ -20,12 +19,5 @@ pub(super) async fn info<S: Store>(State(app): Shared<S>) -> Result<Response, Re
         ..app.info.clone()
     };
     let json = serde_json::to_vec(&info).map_err(|_| StoreError::Damaged)?;
-    Ok((
-        [
-            (header::CONTENT_TYPE, "application/json"),
-            (header::CACHE_CONTROL, "no-cache"),
-        ],
-        json,
-    )
-        .into_response())
+    Ok(answer(JSON, "no-cache", json))
 }

@@ -24,7 +24,7 @@ use std::{sync::Arc, time::Instant};
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
@@ -40,7 +40,7 @@ use self::{buckets::Indexes, origins::OriginsList, reads::Reads, tags::TagLists}
 use crate::{
     epoch::{PublishedEpochs, Schedule},
     federation::Forward,
-    limits::{ANSWER_TIME, SELECTS_AT_ONCE},
+    limits::{ANSWER_TIME, READS_AT_ONCE, SELECTS_AT_ONCE, UNREAD_KIB},
     metrics::{Measured, Metrics},
     store::{ByKind, Kind, Store},
 };
@@ -101,7 +101,7 @@ impl<S: Store> App<S> {
             metrics: Arc::default(),
             draining,
             indexes: Indexes::default(),
-            reads: Reads::default(),
+            reads: Reads::new(READS_AT_ONCE, UNREAD_KIB),
             tags: TagLists::default(),
             selects: Semaphore::new(SELECTS_AT_ONCE),
             origins: OriginsList::default(),
@@ -217,12 +217,7 @@ fn only<T: Clone + Send + Sync + 'static>(
             ];
             (StatusCode::NO_CONTENT, headers)
         })
-        .fallback(move || async move {
-            let mut response = Refusal::Method.into_response();
-            let refused = HeaderValue::from_static(allow);
-            response.headers_mut().insert(header::ALLOW, refused);
-            response
-        })
+        .fallback(move || async move { ([(header::ALLOW, allow)], Refusal::Method) })
 }
 
 /// Applies the response timeout, and measures the time of reads; nothing is counted
@@ -243,23 +238,12 @@ async fn timed(State(metrics): State<Arc<Metrics>>, request: Request, next: Next
 }
 
 /// Adds the headers of every response. No response depends on the client.
-async fn headers(request: Request, next: Next) -> Response {
+async fn headers(request: Request, next: Next) -> impl IntoResponse {
+    let headers = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
     let is_api = portal::is_api(request.uri().path());
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    headers.insert(
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    );
-    if is_api {
-        headers.insert(
-            HeaderName::from_static("cross-origin-resource-policy"),
-            HeaderValue::from_static("cross-origin"),
-        );
-    }
-    response
+    let of_api = is_api.then_some([("cross-origin-resource-policy", "cross-origin")]);
+    (headers, of_api, next.run(request).await)
 }

@@ -2,20 +2,15 @@
 //! to the core, which does not depend on HTTP. Tests compare it with the routes,
 //! the refusals and the responses of a relay.
 
-use axum::{
-    http::header,
-    response::{IntoResponse, Response},
-};
+use axum::response::Response;
+
+use super::buckets::{JSON, answer};
 
 /// The document.
 const DOCUMENT: &str = include_str!("openapi.json");
 
 pub(super) async fn document() -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::CACHE_CONTROL, "public, max-age=3600"),
-    ];
-    (headers, DOCUMENT).into_response()
+    answer(JSON, "public, max-age=3600", DOCUMENT)
 }
 
 #[cfg(test)]

@@ -10,12 +10,9 @@ use axum::{
     response::Response,
 };
 use sha2::{Digest as _, Sha256};
-use tessera::{
-    base::UnixTime,
-    wire::{
-        BATCH_HEADER_LEN, Origin, Sha256Hash, hex,
-        relay_api::{KindStanding, OriginsAnswer, Standing, Standings},
-    },
+use tessera::wire::{
+    BATCH_HEADER_LEN, Origin, Sha256Hash, hex,
+    relay_api::{KindStanding, OriginsAnswer, Standing, Standings},
 };
 use tokio::sync::Mutex;
 
@@ -75,9 +72,10 @@ impl OriginsList {
 }
 
 async fn answer<S: Store>(app: &App<S>) -> Result<OriginsAnswer, StoreError> {
-    let stored = |kind| app.store.origins(kind, window(app, kind));
+    let published = app.store.published()?;
+    let stored = |kind| published.origins(kind, window(app, kind));
     let (numbered, lobby) = (stored(Kind::Numbered).await?, stored(Kind::Lobby).await?);
-    let forks = app.store.forks().await?;
+    let forks = published.forks().await?;
     let members = app.common.members.as_ref();
     let mut origins: Vec<Origin> = members
         .into_iter()
@@ -119,11 +117,8 @@ fn of(states: &[OriginState], origin: Origin) -> Option<KindStanding> {
 }
 
 fn window<S: Store>(app: &App<S>, kind: Kind) -> Window {
-    let unpublished = Window {
-        from: UnixTime(0),
-        through: 0,
-    };
-    app.published.get(kind).map_or(unpublished, Window::from)
+    let published = app.published.get(kind);
+    published.map(Window::from).unwrap_or_default()
 }
 
 /// `GET /v1/origins/{origin}/{kind}/headers?after={epoch}`.
@@ -143,11 +138,13 @@ pub(super) async fn headers<S: Store>(
             Some(number(after)?)
         }
     };
-    let found = app
-        .store
-        .headers(origin, kind, after, PAGE, window(&app, kind))
-        .await?;
-    let bytes: Vec<u8> = found.iter().flat_map(|header| header.encode()).collect();
+    let published = app.store.published()?;
+    let found = published.headers(origin, kind, after, PAGE, window(&app, kind));
+    let bytes: Vec<u8> = found
+        .await?
+        .iter()
+        .flat_map(|header| header.encode())
+        .collect();
     let etag = hex::encode(&Sha256::digest(&bytes));
     Ok(conditional(&headers, &etag, OCTETS, NO_CACHE, || bytes))
 }
@@ -160,7 +157,7 @@ pub(super) async fn fork<S: Store>(
 ) -> Result<Response, Refusal> {
     let Path(origin) = origin.map_err(|_| Refusal::NotFound)?;
     let origin: Origin = origin.parse().map_err(|_| Refusal::NotFound)?;
-    let forks = app.store.forks().await?;
+    let forks = app.store.published()?.forks().await?;
     let fork = forks
         .into_iter()
         .find(|fork| fork.header().origin == origin)

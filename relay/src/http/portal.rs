@@ -118,10 +118,7 @@ async fn page(State(policy): State<HeaderValue>, mut request: Request, next: Nex
     match response.status() {
         StatusCode::NOT_FOUND => response = Refusal::NotFound.into_response(),
         StatusCode::METHOD_NOT_ALLOWED => {
-            response = Refusal::Method.into_response();
-            response
-                .headers_mut()
-                .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            response = ([(header::ALLOW, "GET, HEAD")], Refusal::Method).into_response();
         }
         _ => {
             response = asked.answer(response, hashed).await;
@@ -130,15 +127,10 @@ async fn page(State(policy): State<HeaderValue>, mut request: Request, next: Nex
                 false if hashed.is_some() => "public, max-age=31536000, immutable",
                 false => "no-cache",
             };
-            response
-                .headers_mut()
-                .insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+            response = ([(header::CACHE_CONTROL, cache)], response).into_response();
         }
     }
-    response
-        .headers_mut()
-        .insert(header::CONTENT_SECURITY_POLICY, policy);
-    response
+    ([(header::CONTENT_SECURITY_POLICY, policy)], response).into_response()
 }
 
 #[cfg(test)]

@@ -171,21 +171,17 @@ impl IntoResponse for Refusal {
             oldest: self.oldest(),
         };
         let body = serde_json::to_vec(&problem).unwrap_or_default();
-        let mut response = (status, body).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_TYPE));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let headers = [
+            (header::CONTENT_TYPE, PROBLEM_TYPE),
+            (header::CACHE_CONTROL, "no-store"),
+        ];
         let says = match self {
-            Self::Unauthorized => Some((header::WWW_AUTHENTICATE, "Bearer")),
-            Self::Upgrade => Some((header::UPGRADE, "websocket")),
+            Self::Unauthorized => Some([(header::WWW_AUTHENTICATE, "Bearer")]),
+            Self::Upgrade => Some([(header::UPGRADE, "websocket")]),
             _ => None,
         };
-        if let Some((name, value)) = says {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
-        if let Some(seconds) = self.retry_after() {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
+        let wait = self.retry_after();
+        let wait = wait.map(|seconds| [(header::RETRY_AFTER, HeaderValue::from(seconds))]);
+        (status, headers, says, wait, body).into_response()
     }
 }

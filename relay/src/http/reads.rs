@@ -10,10 +10,7 @@ use tokio::{
 };
 
 use super::Refusal;
-use crate::{
-    limits::{READ_WAIT, READS_AT_ONCE, UNREAD_KIB},
-    store::{Found, StoreError},
-};
+use crate::limits::READ_WAIT;
 
 /// Counts reads, and bytes that were read but not yet sent.
 #[derive(Debug)]
@@ -23,14 +20,8 @@ pub(super) struct Reads {
     most_kib: u32,
 }
 
-impl Default for Reads {
-    fn default() -> Self {
-        Self::new(READS_AT_ONCE, UNREAD_KIB)
-    }
-}
-
 impl Reads {
-    fn new(at_once: usize, most_kib: u32) -> Self {
+    pub(super) fn new(at_once: usize, most_kib: u32) -> Self {
         Self {
             turns: Semaphore::new(at_once),
             unread: Arc::new(Semaphore::new(most_kib as usize)),
@@ -42,22 +33,18 @@ impl Reads {
     /// dropped: they were sent, or their reader has disconnected.
     pub(super) async fn read(
         &self,
-        read: impl Future<Output = Result<Found<Vec<u8>>, StoreError>>,
-    ) -> Result<Found<Bytes>, Refusal> {
+        read: impl Future<Output = Result<Vec<u8>, Refusal>>,
+    ) -> Result<Bytes, Refusal> {
         let turn = timeout(READ_WAIT, self.turns.acquire()).await;
         let _turn = turn.map_err(|_| Refusal::Overloaded)?;
-        let bytes = match read.await? {
-            Found::Held(bytes) => bytes,
-            Found::Expired { oldest } => return Ok(Found::Expired { oldest }),
-            Found::Nothing => return Ok(Found::Nothing),
-        };
+        let bytes = read.await?;
         let kib = u32::try_from(bytes.len().div_ceil(1024)).unwrap_or(u32::MAX);
         let unread = Arc::clone(&self.unread).acquire_many_owned(kib.min(self.most_kib));
         match timeout(READ_WAIT, unread).await {
-            Ok(Ok(permit)) => Ok(Found::Held(Bytes::from_owner(Unread {
+            Ok(Ok(permit)) => Ok(Bytes::from_owner(Unread {
                 bytes,
                 _permit: permit,
-            }))),
+            })),
             Ok(Err(_)) | Err(_) => Err(Refusal::Overloaded),
         }
     }
@@ -77,12 +64,10 @@ impl AsRef<[u8]> for Unread {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::StoreError;
 
     async fn read(reads: &Reads, len: usize) -> Result<Bytes, Refusal> {
-        match reads.read(async { Ok(Found::Held(vec![7; len])) }).await? {
-            Found::Held(bytes) => Ok(bytes),
-            _ => panic!("not held"),
-        }
+        reads.read(async { Ok(vec![7; len]) }).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -116,7 +101,8 @@ mod tests {
             second = second => assert_eq!(second, Err(Refusal::Overloaded)),
         }
         assert!(read(&reads, 1).await.is_ok());
-        let failed = reads.read(async { Err(StoreError::Unavailable) }).await;
-        assert_eq!(failed, Err(Refusal::Store(StoreError::Unavailable)));
+        let refusal = Refusal::Store(StoreError::Unavailable);
+        let failed = reads.read(async { Err(refusal) }).await;
+        assert_eq!(failed, Err(refusal));
     }
 }

@@ -13,9 +13,9 @@ use tessera::wire::{BATCH_HEADER_LEN, BucketId, Origin, batch::BATCH_TAGS_PREFIX
 
 use super::{
     App, Refusal, Shared,
-    buckets::{IMMUTABLE, OCTETS, conditional, held, known_bucket, number},
+    buckets::{IMMUTABLE, OCTETS, conditional, held, known_bucket, number, read_batch},
 };
-use crate::store::{Found, Segment, Store};
+use crate::store::{Segment, Store};
 
 /// Number of batches read ahead of a reader.
 const AHEAD: usize = 1;
@@ -54,8 +54,9 @@ async fn answer<S: Store>(
     let Path((bucket, origin, name)) = place.map_err(|_| Refusal::NotFound)?;
     let bucket = known_bucket(app, &bucket)?;
     let origin: Origin = origin.parse().map_err(|_| Refusal::NotFound)?;
-    let found = app.store.segment(bucket, origin, number(&name)?).await?;
-    let segment = held(app, bucket, found).await?;
+    let published = app.store.published()?;
+    let found = published.segment(bucket, origin, number(&name)?);
+    let segment = held(app, bucket, found.await?).await?;
     // The segment may exist before the batch that completes it is visible.
     if origin == app.store.origin() && Some(segment.listed.last) >= app.published_epoch(bucket) {
         return Err(Refusal::NotFound);
@@ -95,14 +96,12 @@ fn stream<S: Store>(
     let app = Arc::clone(app);
     tokio::spawn(async move {
         for epoch in segment.epochs {
-            let found = match what {
-                What::Batches => {
-                    let batch = app.store.batch(bucket, origin, epoch);
-                    app.reads.read(batch).await
-                }
-                What::Tags => app.tags.get(&app, (bucket, origin, epoch), true).await,
+            let place = (bucket, origin, epoch);
+            let read = match what {
+                What::Batches => read_batch(&app, place).await,
+                What::Tags => app.tags.get(&app, place, true).await,
             };
-            let Ok(Found::Held(bytes)) = found else {
+            let Ok(bytes) = read else {
                 return;
             };
             if sender.send_data(bytes).await.is_err() {

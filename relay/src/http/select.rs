@@ -6,15 +6,15 @@
 use axum::{
     body::{Body, Bytes},
     extract::{Path, State, rejection::PathRejection},
-    http::{HeaderMap, header},
-    response::{IntoResponse as _, Response},
+    http::HeaderMap,
+    response::Response,
 };
 use tessera::wire::{BucketId, Select, SelectError, SelectWindow, Selection};
 use tokio::time::timeout;
 
 use super::{
     App, Refusal, Shared,
-    buckets::known_bucket,
+    buckets::{OCTETS, answer, known_bucket},
     cells::{check_media_type, collect},
 };
 use crate::{
@@ -42,11 +42,7 @@ pub(super) async fn select<S: Store>(
     let _turn = turn.map_err(|_| Refusal::Overloaded)?;
     let epochs = epochs(&app, bucket, &window).await?;
     let sums = add_up(&app, bucket, body, &epochs).await?;
-    let headers = [
-        (header::CONTENT_TYPE, "application/octet-stream"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    Ok((headers, sums).into_response())
+    Ok(answer(OCTETS, "no-store", sums))
 }
 
 /// The epochs of a window's visible batches, in order of the chain.
@@ -62,10 +58,11 @@ async fn epochs<S: Store>(
         if segment.origin != window.origin || !overlaps {
             continue;
         }
-        let found = app.store.segment(bucket, segment.origin, segment.number);
+        let published = app.store.published()?;
+        let found = published.segment(bucket, segment.origin, segment.number);
         match found.await? {
             Found::Held(segment) => epochs.extend(segment.epochs),
-            Found::Expired { .. } | Found::Nothing => return Err(SelectError::Window.into()),
+            Found::Expired | Found::Nothing => return Err(SelectError::Window.into()),
         }
     }
     let batches = listed.batches.iter();
@@ -98,9 +95,8 @@ async fn add_up<S: Store>(
             Ok(is_within.then_some(selection))
         };
         let chain = (bucket, origin);
-        let added = app
-            .store
-            .fold_batches(chain, epochs.to_vec(), selection, add);
+        let published = app.store.published()?;
+        let added = published.fold_batches(chain, epochs.to_vec(), selection, add);
         // Past retention meanwhile, or more cells than the request states.
         selection = added.await?.ok_or(SelectError::Window)?;
     }

@@ -8,11 +8,11 @@ use axum::body::Bytes;
 use tessera::wire::{self, BucketId, Origin};
 use tokio::time::timeout;
 
-use super::{App, Refusal};
+use super::{App, Refusal, buckets::read_batch};
 use crate::{
     limits::READ_WAIT,
     lock::lock,
-    store::{Found, Store, StoreError},
+    store::{Store, StoreError},
 };
 
 /// Most bytes of tags that are kept: those of some thousand batches.
@@ -37,31 +37,22 @@ impl TagLists {
         app: &App<S>,
         place: Place,
         listed: bool,
-    ) -> Result<Found<Bytes>, Refusal> {
+    ) -> Result<Bytes, Refusal> {
         if listed && let Some(tags) = self.find(place) {
-            return Ok(Found::Held(tags));
+            return Ok(tags);
         }
         let turn = timeout(READ_WAIT, self.turn.lock()).await;
         let _turn = turn.map_err(|_| Refusal::Overloaded)?;
         if listed && let Some(tags) = self.find(place) {
-            return Ok(Found::Held(tags));
+            return Ok(tags);
         }
-        let (bucket, origin, epoch) = place;
-        let batch = match app
-            .reads
-            .read(app.store.batch(bucket, origin, epoch))
-            .await?
-        {
-            Found::Held(batch) => batch,
-            Found::Expired { oldest } => return Ok(Found::Expired { oldest }),
-            Found::Nothing => return Ok(Found::Nothing),
-        };
+        let batch = read_batch(app, place).await?;
         // Not on the threads that answer.
         let made = tokio::task::spawn_blocking(move || wire::batch_tags(&batch));
         let made = made.await.map_err(|_| StoreError::Damaged)?;
         let tags = Bytes::from(made.map_err(StoreError::from)?);
         self.keep(place, tags.clone());
-        Ok(Found::Held(tags))
+        Ok(tags)
     }
 
     fn find(&self, place: Place) -> Option<Bytes> {

@@ -24,16 +24,15 @@ use crate::{
     config::LimitArgs,
     epoch::{Schedule, wall_clock},
     lock::lock,
-    store::QueueClass,
+    store::{ByKind, QueueClass},
 };
 
 /// Counts connections and cells, in memory only.
 #[derive(Debug)]
 pub struct ConnectionLimiter {
     limits: LimitArgs,
-    /// The epochs with which the MAC key of peers is renewed.
-    numbered: Schedule,
-    lobby: Schedule,
+    /// The epochs: the MAC key of peers is renewed with those of the numbered buckets.
+    epochs: ByKind<Schedule>,
     connections: Arc<Semaphore>,
     subscribers: Arc<Semaphore>,
     open: Mutex<Open>,
@@ -112,18 +111,17 @@ impl From<Duration> for Wait {
 impl ConnectionLimiter {
     /// Creates a limiter for these epochs.
     #[must_use]
-    pub fn new(limits: LimitArgs, numbered: Schedule, lobby: Schedule) -> Arc<Self> {
+    pub fn new(limits: LimitArgs, epochs: ByKind<Schedule>) -> Arc<Self> {
         let connections = Arc::new(Semaphore::new(limits.max_connections as usize));
         let subscribers = Arc::new(Semaphore::new(limits.max_subscribers as usize));
         let open = Mutex::new(Open {
             keys: Keys::new(),
             connections: HashMap::new(),
         });
-        let peers = Mutex::new(Peers::new(numbered.current(wall_clock())));
+        let peers = Mutex::new(Peers::new(epochs.numbered.current(wall_clock())));
         Arc::new(Self {
             limits,
-            numbered,
-            lobby,
+            epochs,
             connections,
             subscribers,
             open,
@@ -160,7 +158,7 @@ impl ConnectionLimiter {
     /// without new connections.
     pub async fn forget(&self) {
         let now = wall_clock();
-        tokio::time::sleep(self.numbered.due(now).saturating_sub(now)).await;
+        tokio::time::sleep(self.epochs.numbered.due(now).saturating_sub(now)).await;
         drop(self.peers());
     }
 
@@ -192,7 +190,7 @@ impl ConnectionLimiter {
 
     /// The accounts of this epoch; discards those of the previous one.
     fn peers(&self) -> MutexGuard<'_, Peers> {
-        let epoch = self.numbered.current(wall_clock());
+        let epoch = self.epochs.numbered.current(wall_clock());
         let mut peers = lock(&self.peers);
         if peers.epoch != epoch {
             *peers = Peers::new(epoch);
@@ -274,7 +272,7 @@ impl Connection {
                 Place::Own => *own,
                 Place::Known(key) => *peers.get(key),
             };
-            account.take_lobby(lobby, of_lobby, self.limiter.lobby)?;
+            account.take_lobby(lobby, of_lobby, self.limiter.epochs.lobby)?;
             let rate = Rate::per_minute(per_minute);
             account.cells.take(cells, rate, now)?;
             taken.push((place, account));

@@ -1,6 +1,6 @@
 //! The flags of `plan`, and the settings they select.
 
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 use serde::Serialize;
 
 use super::PlanError;
@@ -110,53 +110,57 @@ pub struct PlanArgs {
 /// Flags of `serve` that a plan depends on, passed on unchanged.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Your own setting; units and defaults as for serve")]
-#[expect(missing_docs, reason = "they are those of `Config`")]
 pub struct CustomSetting {
-    #[arg(long, value_name = "N", help = "Number of buckets")]
+    /// Number of buckets
+    #[arg(long, value_name = "N")]
     pub buckets: Option<String>,
-    #[arg(long, value_name = "BYTES", help = "Bytes of a cell")]
+
+    /// Bytes of a cell
+    #[arg(long, value_name = "BYTES")]
     pub cell_size: Option<String>,
-    #[arg(long, value_name = "DURATION", help = "Length of an epoch")]
+
+    /// Length of an epoch
+    #[arg(long, value_name = "DURATION")]
     pub epoch: Option<String>,
-    #[arg(
-        long,
-        value_name = "DURATION",
-        help = "Length of an epoch of the lobby"
-    )]
+
+    /// Length of an epoch of the lobby
+    #[arg(long, value_name = "DURATION")]
     pub lobby_epoch: Option<String>,
-    #[arg(long, value_name = "DURATION", help = "How long batches are kept")]
+
+    /// How long batches are kept
+    #[arg(long, value_name = "DURATION")]
     pub retention: Option<String>,
-    #[arg(long, value_name = "SIZE", help = "Largest message")]
+
+    /// Largest message
+    #[arg(long, value_name = "SIZE")]
     pub max_message_size: Option<String>,
-    #[arg(long, value_name = "CELLS", help = "Cells of a slot for each bucket")]
+
+    /// Cells of a slot for each bucket
+    #[arg(long, value_name = "CELLS")]
     pub cells_per_bucket: Option<String>,
-    #[arg(
-        long,
-        value_name = "MECHANISM",
-        help = "laplace, gaussian, constant or fixed"
-    )]
+
+    /// laplace, gaussian, constant or fixed
+    #[arg(long, value_name = "MECHANISM")]
     pub cover: Option<String>,
-    #[arg(long, value_name = "EPSILON", help = "Epsilon of laplace or gaussian")]
+
+    /// Epsilon of laplace or gaussian
+    #[arg(long, value_name = "EPSILON")]
     pub cover_traffic_epsilon: Option<String>,
-    #[arg(long, value_name = "DELTA", help = "Delta of laplace or gaussian")]
+
+    /// Delta of laplace or gaussian
+    #[arg(long, value_name = "DELTA")]
     pub cover_traffic_delta: Option<String>,
-    #[arg(
-        long,
-        value_name = "CELLS",
-        help = "Cells of one batch hidden together"
-    )]
+
+    /// Cells of one batch hidden together
+    #[arg(long, value_name = "CELLS")]
     pub cover_traffic_sensitivity: Option<String>,
-    #[arg(
-        long,
-        value_name = "BATCHES",
-        help = "Batches hidden together, with gaussian"
-    )]
+
+    /// Batches hidden together, with gaussian
+    #[arg(long, value_name = "BATCHES")]
     pub cover_traffic_batches: Option<String>,
-    #[arg(
-        long,
-        value_name = "CELLS",
-        help = "Cells of a batch, with constant or fixed"
-    )]
+
+    /// Cells of a batch, with constant or fixed
+    #[arg(long, value_name = "CELLS")]
     pub cover_cells: Option<String>,
 }
 
@@ -225,15 +229,12 @@ struct Serve {
 }
 
 impl Setting {
-    /// Parses these arguments as `serve` does, without the environment.
+    /// Parses these arguments as `serve` does.
     fn new(name: &'static str, words: &[String]) -> Result<Self, PlanError> {
         let named = |reason: String| PlanError { name, reason };
-        let matches = Serve::command()
-            .mut_args(|arg| arg.env(None::<&'static str>))
-            .try_get_matches_from(["--storage=sqlite://none".to_owned()].iter().chain(words))
-            .map_err(|error| named(reason(&error)))?;
-        let serve = Serve::from_arg_matches(&matches).map_err(|error| named(reason(&error)))?;
-        let config = serve.config;
+        let storage = "--storage=sqlite://none".to_owned();
+        let serve = Serve::try_parse_from([storage].iter().chain(words));
+        let config = serve.map_err(|error| named(reason(&error)))?.config;
         config.check().map_err(|error| named(error.to_string()))?;
         let cover = config
             .cover

@@ -138,7 +138,7 @@ impl Figures {
         let lobby_batches = f64::from(config.lobby_retention.get()) / lobby_epoch;
         let lobby_index = publishers * lobby_batches * INDEX_ENTRY;
         let people_per_bucket = users / buckets;
-        let largest = largest_message(config);
+        let (cells, slots) = largest_message(config);
         let disk_bytes = per_day * buckets * f64::from(config.retention.get()) / DAY;
         let (delay_seconds_median, delay_seconds_worst) = delays(setting);
         Self {
@@ -168,10 +168,10 @@ impl Figures {
             delay_seconds_worst,
             attachment: Attachment {
                 bytes: config.message.max.get(),
-                cells: largest.cells,
-                slots: largest.slots,
-                upload_bytes_at_once: f64::from(largest.slots) * upload_bytes_per_slot,
-                download_bytes_at_once: f64::from(largest.slots) * slot * cell,
+                cells,
+                slots,
+                upload_bytes_at_once: f64::from(slots) * upload_bytes_per_slot,
+                download_bytes_at_once: f64::from(slots) * slot * cell,
             },
         }
     }
@@ -187,20 +187,12 @@ fn light_bytes(cells: f64, batches: f64, cell: f64) -> f64 {
     tags + LIGHT_LOOKS * 2.0 * (LIGHT_QUERIES * cells / 8.0 + sums)
 }
 
-/// A message of the maximum size.
-pub(super) struct LargestMessage {
-    pub(super) cells: u32,
-    /// Slots that its cells need, all of them for one bucket.
-    pub(super) slots: u32,
-}
-
-pub(super) fn largest_message(config: &Config) -> LargestMessage {
+/// Cells of a message of the maximum size, and slots that these need, all of them for one
+/// bucket.
+pub(super) fn largest_message(config: &Config) -> (u32, u32) {
     let room = u64::from(config.cell_size.get() - FRAGMENT_OVERHEAD);
     let cells = u32::try_from(config.message.max.get().div_ceil(room)).unwrap_or(u32::MAX);
-    LargestMessage {
-        cells,
-        slots: cells.div_ceil(config.message.cells_per_bucket),
-    }
+    (cells, cells.div_ceil(config.message.cells_per_bucket))
 }
 
 /// Cells of a batch with this many posted cells.

@@ -104,7 +104,8 @@ fn costs(noise: &Noise, setting: &Setting, people: &Assumptions) -> Vec<Cost> {
     let slot = setting.config.message.cells_per_bucket;
     let (openings, hours) = (people.person_openings_per_day, people.open_hours_per_day);
     let later_slots = hours * 3600 / setting.config.epoch.get();
-    let at_once = largest_message(&setting.config).slots.saturating_mul(slot);
+    let (_, slots) = largest_message(&setting.config);
+    let at_once = slots.saturating_mul(slot);
     let once = |cells| Change { cells, batches: 1 };
     let opening = Change {
         cells: slot * SLOTS_OF_AN_OPENING,

@@ -19,25 +19,21 @@ pub(super) fn render(plan: &Plan) -> String {
     let open = people.open_hours_per_day;
     let mut rows = Rows::new(plan);
     rows.head("setting", |column| column.name.to_owned());
-    rows.cover("cover", |cover| cover.mechanism.clone());
+    rows.cover("cover", |cover| Some(cover.mechanism.clone()));
     rows.cover("epsilon, per cells and batches below", |cover| {
-        option(cover.epsilon)
+        cover.epsilon
     });
     rows.cover("delta, per cells and batches below", |cover| {
-        option(cover.delta.map(|delta| format!("{delta:e}")))
+        cover.delta.map(|delta| format!("{delta:e}"))
     });
-    rows.cover("for so many cells in one batch", |cover| {
-        option(cover.sensitivity)
-    });
-    rows.cover("in each of so many batches", |cover| option(cover.batches));
+    rows.cover("for so many cells in one batch", |cover| cover.sensitivity);
+    rows.cover("in each of so many batches", |cover| cover.batches);
     rows.cover("mean cover, cells per batch", |cover| {
-        option(cover.mean.map(|mean| format!("{mean:.0}")))
+        cover.mean.map(|mean| format!("{mean:.0}"))
     });
-    rows.cover("size of a batch, cells (constant)", |cover| {
-        option(cover.cells)
-    });
+    rows.cover("size of a batch, cells (constant)", |cover| cover.cells);
     rows.figure("buckets", |f| f.buckets.to_string());
-    rows.figure("epoch", |f| duration(f64::from(f.epoch_seconds)));
+    rows.duration("epoch", |f| f64::from(f.epoch_seconds));
 
     rows.section("Hiding among people");
     rows.figure("people per bucket (anonymity set of a reader)", |f| {
@@ -102,8 +98,8 @@ pub(super) fn render(plan: &Plan) -> String {
         f.lobby_bytes_per_minute_enrolling
     });
     rows.bytes("lobby, disk", |f| f.lobby_disk_bytes);
-    rows.figure("six digits after an answer, worst", |f| {
-        duration(f.lobby_seconds_worst)
+    rows.duration("six digits after an answer, worst", |f| {
+        f.lobby_seconds_worst
     });
     rows.bytes("egress per day, everyone reading all", |f| {
         f.egress_bytes_per_day
@@ -113,12 +109,8 @@ pub(super) fn render(plan: &Plan) -> String {
         let all = format!("disk of all machines, {} copies", people.copies);
         rows.bytes(&all, |f| f.disk_bytes_all_copies);
     }
-    rows.figure("delay of a message, median", |f| {
-        duration(f.delay_seconds_median)
-    });
-    rows.figure("delay of a message, worst", |f| {
-        duration(f.delay_seconds_worst)
-    });
+    rows.duration("delay of a message, median", |f| f.delay_seconds_median);
+    rows.duration("delay of a message, worst", |f| f.delay_seconds_worst);
 
     rows.section("One message of the largest size");
     rows.bytes("size", |f| f.attachment.bytes as f64);
@@ -223,8 +215,10 @@ impl<'a> Rows<'a> {
         let _ = writeln!(self.text, "{}", "-".repeat(width));
     }
 
-    fn cover(&mut self, label: &str, value: impl Fn(&CoverInfo) -> String) {
-        self.add(label, |column| value(&column.cover));
+    fn cover<T: ToString>(&mut self, label: &str, value: impl Fn(&CoverInfo) -> Option<T>) {
+        self.add(label, |column| {
+            value(&column.cover).map_or_else(dash, |value| value.to_string())
+        });
     }
 
     fn figure(&mut self, label: &str, value: impl Fn(&Figures) -> String) {
@@ -235,6 +229,10 @@ impl<'a> Rows<'a> {
         self.figure(label, |figures| bytes(value(figures)));
     }
 
+    fn duration(&mut self, label: &str, value: impl Fn(&Figures) -> f64) {
+        self.figure(label, |figures| duration(value(figures)));
+    }
+
     fn section(&mut self, title: &str) {
         let _ = write!(self.text, "\n{title}\n");
     }
@@ -242,10 +240,6 @@ impl<'a> Rows<'a> {
 
 fn dash() -> String {
     "-".to_owned()
-}
-
-fn option<T: ToString>(value: Option<T>) -> String {
-    value.map_or_else(dash, |value| value.to_string())
 }
 
 fn shown(bound: Bound) -> String {

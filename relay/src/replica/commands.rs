@@ -32,11 +32,11 @@ pub enum MemberCommand {
 #[derive(Args, Clone, Debug)]
 pub struct MemberArgs {
     /// The store, as for `serve`
-    #[arg(long, env = "TESSERA_RELAY_STORAGE", value_name = "URL")]
+    #[arg(long, value_name = "URL")]
     pub storage: Storage,
 
     /// Directory of this member
-    #[arg(long, env = "TESSERA_RELAY_STATE_DIR", value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     pub state_dir: PathBuf,
 }
 

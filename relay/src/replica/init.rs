@@ -119,7 +119,7 @@ async fn init(args: &InitArgs) -> Result<String, ReplicaError> {
         }
     }
     let cover = config.cover.build().map_err(ConfigError::from)?;
-    let settings = log_options(config, &cover.rule)?.config;
+    let settings = LogConfig::new(&log_options(config, &cover.rule)?);
     let mut moved = String::new();
     match history {
         None => write_settings(&log, &settings).await?,
@@ -169,9 +169,7 @@ async fn raise_patiently(log: &Nats, state: &StateDir) -> Result<(), LogOpenErro
 
 /// Opens the store that is moved, in which no cell may wait.
 fn history(from: &Storage, config: &Config) -> Result<History, ReplicaError> {
-    let Storage::Sqlite(path) = from else {
-        return Err(ReplicaError::MoveUnusable(OpenError::Shared));
-    };
+    let path = from.file().map_err(ReplicaError::MoveUnusable)?;
     let report = check(path).map_err(ReplicaError::MoveUnusable)?;
     if !report.findings.is_empty() || report.is_backup {
         return Err(ReplicaError::MoveUnusable(OpenError::Damaged(path.clone())));

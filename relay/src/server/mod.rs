@@ -25,13 +25,14 @@ use self::{
     reload::Watched,
     start::{info, listen, parse_tokens, start_engines, warn_if_shared},
 };
-pub use self::{reload::FileError, shared::log_options, start::store_options};
+pub use self::{shared::log_options, start::store_options};
 use crate::{
     Config,
     access::Tokens,
-    config::{ConfigError, Cover, LimitArgs, Storage},
-    epoch::{PublishedEpochs, Schedule},
+    config::{ConfigError, Cover, LimitArgs},
+    epoch::PublishedEpochs,
     federation::{Federation, Members, PullError, parameters},
+    files::FileError,
     http::{self, Access, App, Common, Portal, router},
     limits::{ADMIN_CONNECTIONS, ConnectionLimiter, DRAIN_TIME},
     metrics::{self, Published},
@@ -96,9 +97,7 @@ impl Relay {
     /// One of [`RunError`].
     pub fn open(config: Config) -> Result<Self, RunError> {
         config.check()?;
-        let Storage::Sqlite(path) = &config.storage.url else {
-            return Err(OpenError::Shared.into());
-        };
+        let path = config.storage.url.file()?;
         let store = SqliteStore::open(path, &store_options(&config)?)?;
         Self::with(config, store)
     }
@@ -238,8 +237,6 @@ impl<S: Store> Relay<S> {
             members,
         };
         let forward = membership.as_ref().and_then(Membership::forward);
-        let schedules = ByKind::new(|kind| Schedule::new(config.epochs()[kind].get()));
-        let ByKind { numbered, lobby } = schedules;
         let app = Arc::new(App::new(
             store.clone(),
             published,
@@ -248,7 +245,7 @@ impl<S: Store> Relay<S> {
             (common, forward),
             stopped.clone(),
         ));
-        let limiter = ConnectionLimiter::new(config.limits.clone(), numbered, lobby);
+        let limiter = ConnectionLimiter::new(config.limits.clone(), app.schedules);
         let portal = config
             .static_dir
             .clone()
@@ -268,7 +265,7 @@ impl<S: Store> Relay<S> {
             };
             tasks.spawn(connections::serve(
                 TcpListener::from_std(listener)?,
-                ConnectionLimiter::new(limits, numbered, lobby),
+                ConnectionLimiter::new(limits, app.schedules),
                 http::admin(Arc::clone(&app)),
                 None,
                 stopped.clone(),
@@ -278,7 +275,7 @@ impl<S: Store> Relay<S> {
                 store.clone(),
                 app.published.clone(),
                 ByKind::new(|kind| {
-                    Published::new(kind, schedules[kind], kind.buckets(config.buckets))
+                    Published::new(kind, app.schedules[kind], kind.buckets(config.buckets))
                 }),
                 federation.as_ref().map(|federation| federation.status()),
                 stopped.clone(),
@@ -293,7 +290,7 @@ impl<S: Store> Relay<S> {
             };
             tasks.spawn(connections::serve(
                 TcpListener::from_std(membership.listener)?,
-                ConnectionLimiter::new(limits, numbered, lobby),
+                ConnectionLimiter::new(limits, app.schedules),
                 http::peers(Arc::clone(&app)),
                 Some(membership.tls),
                 stopped.clone(),

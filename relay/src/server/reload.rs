@@ -13,30 +13,13 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
-use crate::files::PathError;
+use crate::files::{FileError, PathError};
 
 /// How often the files are checked.
 const LOOK: Duration = Duration::from_secs(10);
 
 /// The contents of the files, in order.
 type Contents = Vec<Zeroizing<Vec<u8>>>;
-
-/// Why files are refused.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FileError {
-    /// A file cannot be read.
-    #[error(transparent)]
-    Read(#[from] PathError),
-    /// The content is invalid.
-    #[error("{}: {reason}", path.display())]
-    Content {
-        /// The first of the files.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-}
 
 /// A value parsed from files.
 pub(super) struct Watched<T> {
@@ -116,8 +99,6 @@ fn parse_files<T>(
     contents: &[Zeroizing<Vec<u8>>],
     parse: Parse<T>,
 ) -> Result<T, FileError> {
-    parse(contents).map_err(|reason| FileError::Content {
-        path: paths.first().cloned().unwrap_or_default(),
-        reason,
-    })
+    let first = paths.first().map(PathBuf::as_path).unwrap_or("".as_ref());
+    parse(contents).map_err(FileError::at(first))
 }

@@ -1,12 +1,13 @@
 //! Opening a store that several relays share.
 
+use super::store_options;
 use crate::{
     config::{Config, ConfigError, LogUrl},
     cover::{CoverRule, LOBBY_CELLS},
     replica::{ReplicaError, checks},
     store::{
         ByKind,
-        log::{Fault, Limits, LogConfig, LogOptions, LogStore, Shared, nats::Nats},
+        log::{Fault, Limits, LogOptions, LogStore, nats::Nats},
     },
 };
 
@@ -29,25 +30,14 @@ pub(super) async fn open(
 ///
 /// [`ConfigError`] if the settings are inconsistent.
 pub fn log_options(config: &Config, rule: &CoverRule) -> Result<LogOptions, ConfigError> {
-    let capacity = config.capacity()?;
     Ok(LogOptions {
-        config: LogConfig::new(&Shared {
-            cell_size: config.cell_size.get(),
-            buckets: config.buckets.get(),
-            epochs: [config.epoch.get(), config.lobby_epoch.get()],
-            retentions: [config.retention.get(), config.lobby_retention.get()],
-            batch_cells: capacity.batch_cells,
-            patience: [capacity.numbered_patience, capacity.lobby_patience],
-            cover: rule,
-        }),
-        cell_size: config.cell_size,
-        buckets: config.buckets,
-        capacity,
+        view: store_options(config)?,
+        epochs: ByKind::new(|kind| config.epochs()[kind].get()),
+        retentions: ByKind::new(|kind| config.retentions()[kind].get()),
         rules: ByKind {
             numbered: rule.clone(),
             lobby: CoverRule::FillTo(LOBBY_CELLS),
         },
-        disk: config.disk_limit()?,
         rank: u32::from(config.nats.rank),
         post_tick: config.nats.post_tick.duration(),
         limits: Limits::default(),

@@ -21,7 +21,7 @@ pub struct BatchBuilder {
 
 /// A signed batch, ready to be written.
 #[derive(Clone, Debug)]
-pub struct Assembled {
+pub struct SignedBatch {
     /// Its header.
     pub header: BatchHeader,
     /// Its bytes, header first.
@@ -64,21 +64,21 @@ impl BatchBuilder {
     /// # Errors
     ///
     /// [`BatchError::Malformed`] if it has more cells than a header can count.
-    pub fn sign(mut self, place: &BatchPlace, key: &OriginKey) -> Result<Assembled, BatchError> {
+    pub fn sign(mut self, place: &BatchPlace, key: &OriginKey) -> Result<SignedBatch, BatchError> {
         let (head, cells) = self
             .bytes
             .split_at_mut_checked(BATCH_HEADER_LEN)
             .ok_or(BatchError::Malformed)?;
         let header = BatchHeader::sign(place, cells, self.cell_size, key)?;
         head.copy_from_slice(&header.encode());
-        Ok(Assembled {
+        Ok(SignedBatch {
             header,
             bytes: self.bytes,
         })
     }
 }
 
-impl Assembled {
+impl SignedBatch {
     /// Verifies a batch that was written before.
     ///
     /// # Errors

@@ -1,39 +1,10 @@
-//! Batches that another relay published, for every backend.
+//! What a store has of the batches of each relay, for every backend.
 
 use sha2::{Digest as _, Sha256};
 use tessera::{
     base::UnixTime,
-    wire::{BatchError, BatchHeader, BucketId, HeaderHash, Origin},
+    wire::{BatchHeader, BucketId, HeaderHash, Origin},
 };
-
-use super::Assembled;
-
-/// A published batch with valid digest and signature, to be stored unchanged.
-#[derive(Clone, Debug)]
-pub struct ImportedBatch(Assembled);
-
-impl ImportedBatch {
-    /// Verifies a batch.
-    ///
-    /// # Errors
-    ///
-    /// [`BatchError`] if its bytes, digest or signature are invalid.
-    pub fn verify(bytes: Vec<u8>) -> Result<Self, BatchError> {
-        Assembled::parse(bytes).map(Self)
-    }
-
-    /// The header.
-    #[must_use]
-    pub fn header(&self) -> &BatchHeader {
-        &self.0.header
-    }
-
-    /// The batch, ready to be written.
-    #[must_use]
-    pub fn assembled(&self) -> &Assembled {
-        &self.0
-    }
-}
 
 /// What a store has of the chains of one origin, of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

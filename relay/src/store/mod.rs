@@ -19,10 +19,10 @@ use tessera::{
     wire::{BatchError, BatchHeader, BucketId, Cell, CellSize, Fork, Origin, SegmentRef},
 };
 
-use crate::cover::CoverRule;
+use crate::{cover::CoverRule, epoch::Boundary};
 
-pub use assemble::{Assembled, BatchBuilder};
-pub use import::{Head, ImportedBatch, OriginState, root};
+pub use assemble::{BatchBuilder, SignedBatch};
+pub use import::{Head, OriginState, root};
 pub use kind::{ByKind, Kind};
 pub use queue::{Post, QueueClass};
 pub use sqlite::SqliteStore;
@@ -55,23 +55,22 @@ impl Closing {
     }
 }
 
-/// The last epoch that was closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LastClose {
-    /// Its number.
-    pub epoch: u64,
-    /// Its nominal boundary.
-    pub closed_at: UnixTime,
-}
-
-/// The batches of a bucket that are visible to readers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The batches of a bucket that are visible to readers; by default, those of other origins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Window {
     /// Batches closed earlier than this are past retention.
     pub from: UnixTime,
     /// The last published epoch of this store's origin. Imported batches, and
     /// those of a former origin, are visible as soon as they are stored.
     pub through: u64,
+}
+
+impl Window {
+    /// Everything that is stored.
+    pub const ALL: Self = Self {
+        from: UnixTime(0),
+        through: u64::MAX,
+    };
 }
 
 /// The visible content of a bucket, oldest first; each batch appears once.
@@ -98,10 +97,7 @@ pub enum Found<T> {
     /// The store has it.
     Held(T),
     /// Past its retention.
-    Expired {
-        /// The oldest epoch kept, if any.
-        oldest: Option<u64>,
-    },
+    Expired,
     /// Never published here, or not yet.
     Nothing,
 }
@@ -192,50 +188,13 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// [`StoreError::Misused`] for a batch that this store's parameters exclude.
     fn import(
         &self,
-        batches: Vec<ImportedBatch>,
+        batches: Vec<SignedBatch>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Completes when another process that shares the store has imported batches of
     /// a kind; otherwise never.
     fn imported_elsewhere(&self) -> impl Future<Output = Kind> + Send {
         std::future::pending()
-    }
-
-    /// The state of every origin with a visible batch of this kind, by origin.
-    fn origins(
-        &self,
-        kind: Kind,
-        window: Window,
-    ) -> impl Future<Output = Result<Vec<OriginState>, StoreError>> + Send {
-        async move { self.published()?.origins(kind, window).await }
-    }
-
-    /// Visible headers of one origin after epoch `after`, by epoch and bucket: those
-    /// of whole epochs, about `most` headers or fewer.
-    fn headers(
-        &self,
-        origin: Origin,
-        kind: Kind,
-        after: Option<u64>,
-        most: usize,
-        window: Window,
-    ) -> impl Future<Output = Result<Vec<BatchHeader>, StoreError>> + Send {
-        let of = (origin, kind, after);
-        async move { self.published()?.headers(of, most, window).await }
-    }
-
-    /// The last batch of each chain of an origin, also when it was deleted.
-    fn heads(
-        &self,
-        origin: Origin,
-        kind: Kind,
-    ) -> impl Future<Output = Result<Vec<Head>, StoreError>> + Send {
-        async move { self.published()?.heads(origin, kind).await }
-    }
-
-    /// The proofs of forks, one for each origin that has forked.
-    fn forks(&self) -> impl Future<Output = Result<Vec<Fork>, StoreError>> + Send {
-        async move { self.published()?.forks().await }
     }
 
     /// Keeps the proof of a fork for ever. The first one of an origin is kept.
@@ -245,54 +204,8 @@ pub trait Store: Clone + Send + Sync + 'static {
     fn last_close(
         &self,
         kind: Kind,
-    ) -> impl Future<Output = Result<Option<LastClose>, StoreError>> + Send {
+    ) -> impl Future<Output = Result<Option<Boundary>, StoreError>> + Send {
         async move { self.published()?.last_close(kind).await }
-    }
-
-    /// The content of a bucket within the window.
-    fn contents(
-        &self,
-        bucket: BucketId,
-        window: Window,
-    ) -> impl Future<Output = Result<Contents, StoreError>> + Send {
-        async move { self.published()?.contents(bucket, window).await }
-    }
-
-    /// The bytes of one batch.
-    fn batch(
-        &self,
-        bucket: BucketId,
-        origin: Origin,
-        epoch: u64,
-    ) -> impl Future<Output = Result<Found<Vec<u8>>, StoreError>> + Send {
-        async move { self.published()?.batch(bucket, origin, epoch).await }
-    }
-
-    /// Passes the bytes of some batches of one chain to a function, in this order and
-    /// not on the threads that answer, each time with what it returned before. Returns
-    /// nothing if a batch is not held, or when the function does.
-    fn fold_batches<T: Send + 'static>(
-        &self,
-        chain: (BucketId, Origin),
-        epochs: Vec<u64>,
-        first: T,
-        add: impl FnMut(T, &[u8]) -> Result<Option<T>, StoreError> + Send + 'static,
-    ) -> impl Future<Output = Result<Option<T>, StoreError>> + Send {
-        async move {
-            let file = self.published()?;
-            file.fold_batches(chain, epochs, first, add).await
-        }
-    }
-
-    /// One segment. It may exist before the batch that completes it is visible:
-    /// the caller must compare its last epoch.
-    fn segment(
-        &self,
-        bucket: BucketId,
-        origin: Origin,
-        number: u64,
-    ) -> impl Future<Output = Result<Found<Segment>, StoreError>> + Send {
-        async move { self.published()?.segment(bucket, origin, number).await }
     }
 
     /// Makes segments of complete runs that are not segments yet. Idempotent.
@@ -306,12 +219,6 @@ pub trait Store: Clone + Send + Sync + 'static {
         kind: Kind,
         before: UnixTime,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
-
-    /// Returns `true` if deletes of a kind are suspended because the clock jumped.
-    /// Durable, so that a restart does not delete what the suspension protects.
-    fn held(&self, kind: Kind) -> impl Future<Output = Result<bool, StoreError>> + Send {
-        async move { self.published()?.held(kind).await }
-    }
 
     /// Suspends or resumes deletes of a kind.
     fn hold(&self, kind: Kind, held: bool) -> impl Future<Output = Result<(), StoreError>> + Send;

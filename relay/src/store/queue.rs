@@ -19,7 +19,7 @@ use tessera::wire::{BATCH_HEADER_LEN, BucketId, CellSize, PostEntry};
 
 pub use self::bucket::BucketQueue;
 use self::bucket::Limits;
-use super::Kind;
+use super::{ByKind, Kind};
 use crate::cover::{LOBBY_CELLS, PATIENCE, Waiting};
 
 /// A class of posters for fair queueing: a number assigned by the limiter that
@@ -53,16 +53,12 @@ const ALL_WAITING: u64 = 4 << 30;
 pub struct Capacity {
     /// Maximum number of cells of a batch, including cover.
     pub batch_cells: usize,
-    /// Maximum number of waiting cells of one numbered bucket.
-    pub numbered_cells: usize,
-    /// Maximum number of waiting cells of the lobby.
-    pub lobby_cells: usize,
+    /// Maximum number of waiting cells of one bucket.
+    pub cells: ByKind<usize>,
     /// Maximum number of waiting cells in total.
     pub all_cells: usize,
-    /// A cell of a numbered bucket that this many closes left behind is taken first.
-    pub numbered_patience: u8,
-    /// The same for the lobby.
-    pub lobby_patience: u8,
+    /// A cell that this many closes left behind is taken first.
+    pub patience: ByKind<u8>,
 }
 
 impl Capacity {
@@ -81,11 +77,15 @@ impl Capacity {
         let batch_cells = cells(batch_bytes.saturating_sub(BATCH_HEADER_LEN as u64));
         Self {
             batch_cells,
-            numbered_cells: batch_cells.saturating_mul(numbered_epochs as usize),
-            lobby_cells: lobby_epochs as usize * LOBBY_CELLS as usize,
+            cells: ByKind {
+                numbered: batch_cells.saturating_mul(numbered_epochs as usize),
+                lobby: lobby_epochs as usize * LOBBY_CELLS as usize,
+            },
             all_cells: cells(ALL_WAITING),
-            numbered_patience: 16,
-            lobby_patience: u8::try_from(lobby_epochs).unwrap_or(u8::MAX),
+            patience: ByKind {
+                numbered: 16,
+                lobby: u8::try_from(lobby_epochs).unwrap_or(u8::MAX),
+            },
         }
     }
 }
@@ -115,10 +115,6 @@ pub struct Ticket {
 impl Ticket {
     fn order(&self) -> (i64, u16) {
         (self.frame, self.place)
-    }
-
-    fn has_waited(&self, closes: u8) -> bool {
-        self.waited >= closes
     }
 }
 
@@ -208,7 +204,7 @@ impl Queue {
         let tickets = queue.tickets();
         Waiting {
             cells: queue.cells,
-            overdue: tickets.filter(|ticket| ticket.has_waited(PATIENCE)).count(),
+            overdue: tickets.filter(|ticket| ticket.waited >= PATIENCE).count(),
         }
     }
 
@@ -223,14 +219,11 @@ impl Queue {
         patience: Option<u8>,
         blur: usize,
     ) -> (Vec<Ticket>, BucketQueue) {
-        let patience = patience.unwrap_or(match Kind::of(bucket) {
-            Kind::Numbered => self.capacity.numbered_patience,
-            Kind::Lobby => self.capacity.lobby_patience,
-        });
+        let patience = patience.unwrap_or(self.capacity.patience[Kind::of(bucket)]);
         let queue = self.buckets.entry(bucket).or_default();
         let before = queue.clone();
         let mut taken = Vec::with_capacity(count.min(queue.cells));
-        queue.take_turns(count, &mut taken, |ticket| ticket.has_waited(patience));
+        queue.take_turns(count, &mut taken, |ticket| ticket.waited >= patience);
         queue.take_turns(count, &mut taken, |_| true);
         queue.blur = blur;
         for ticket in queue.classes.values_mut().flatten() {
@@ -326,17 +319,12 @@ impl Queue {
     }
 
     fn limits(&self, kind: Kind) -> Limits {
-        let capacity = &self.capacity;
-        match kind {
-            Kind::Numbered => Limits {
-                free: capacity.batch_cells,
-                most: capacity.numbered_cells,
-            },
-            Kind::Lobby => Limits {
-                free: capacity.lobby_cells / 4,
-                most: capacity.lobby_cells,
-            },
-        }
+        let most = self.capacity.cells[kind];
+        let free = match kind {
+            Kind::Numbered => self.capacity.batch_cells,
+            Kind::Lobby => most / 4,
+        };
+        Limits { free, most }
     }
 
     fn of_kind_mut(&mut self, kind: Kind) -> impl Iterator<Item = &mut BucketQueue> {

@@ -5,17 +5,6 @@ use tessera::{
     wire::segment::{MAX_SEGMENT_LEN, grid_cell},
 };
 
-/// The fields of a batch that matter for segments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// Its epoch.
-    pub epoch: u64,
-    /// When it was closed.
-    pub closed_at: UnixTime,
-    /// Its length in bytes, including the header.
-    pub bytes: u64,
-}
-
 /// Batches of one chain that are published as one segment, once a later
 /// batch exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,23 +20,25 @@ pub struct Run {
 }
 
 impl Run {
-    fn of(link: Link) -> Self {
+    /// The run of one batch.
+    #[must_use]
+    pub const fn of(epoch: u64, closed_at: UnixTime, bytes: u64) -> Self {
         Self {
-            first: link.epoch,
-            last: link.epoch,
-            closed_at: link.closed_at,
-            bytes: link.bytes,
+            first: epoch,
+            last: epoch,
+            closed_at,
+            bytes,
         }
     }
 
-    /// Extends the run by this batch; `None` if the batch starts another run.
-    fn with(self, link: Link) -> Option<Self> {
-        let bytes = self.bytes + link.bytes;
+    /// Extends the run by this one of one batch; `None` if that starts another run.
+    fn with(self, next: Self) -> Option<Self> {
+        let bytes = self.bytes + next.bytes;
         let goes_on =
-            grid_cell(self.closed_at) == grid_cell(link.closed_at) && bytes <= MAX_SEGMENT_LEN;
+            grid_cell(self.closed_at) == grid_cell(next.closed_at) && bytes <= MAX_SEGMENT_LEN;
         goes_on.then_some(Self {
-            last: link.epoch,
-            closed_at: link.closed_at,
+            last: next.last,
+            closed_at: next.closed_at,
             bytes,
             ..self
         })
@@ -61,17 +52,17 @@ impl Run {
     }
 }
 
-/// The complete runs of a chain, oldest batch first: all but the last, and except
+/// The complete runs of a chain, given as one run for each batch, oldest batch first: all but the last, and except
 /// those of one batch that is too large.
-pub fn complete(chain: impl IntoIterator<Item = Link>) -> Vec<Run> {
+pub fn complete(chain: impl IntoIterator<Item = Run>) -> Vec<Run> {
     let mut complete = Vec::new();
     let mut open: Option<Run> = None;
-    for link in chain {
-        let next = open.and_then(|run| run.with(link));
+    for batch in chain {
+        let next = open.and_then(|run| run.with(batch));
         if let (None, Some(run)) = (next, open) {
             complete.push(run);
         }
-        open = next.or(Some(Run::of(link)));
+        open = next.or(Some(batch));
     }
     complete.retain(|run| run.bytes <= MAX_SEGMENT_LEN);
     complete
@@ -83,14 +74,10 @@ mod tests {
 
     const HOUR: u64 = 3600;
 
-    fn chain(batches: &[(u64, u64)]) -> Vec<Link> {
+    fn chain(batches: &[(u64, u64)]) -> Vec<Run> {
         (100..)
             .zip(batches)
-            .map(|(epoch, (hours, bytes))| Link {
-                epoch,
-                closed_at: UnixTime(hours * HOUR),
-                bytes: *bytes,
-            })
+            .map(|(epoch, (hours, bytes))| Run::of(epoch, UnixTime(hours * HOUR), *bytes))
             .collect()
     }
 

@@ -11,8 +11,9 @@ use tessera::{
 };
 use tessera_relay::{
     cover::{CoverRule, prepare},
+    epoch::Boundary,
     random,
-    store::{Closing, Found, Kind, LastClose, Store, StoreError, Window},
+    store::{Closing, Found, Kind, Store, StoreError, Window},
 };
 
 use self::{imports::*, retention::*, segments::*, sizes::*};
@@ -104,12 +105,24 @@ pub(crate) const EVERYTHING: Window = Window {
 };
 
 async fn headers(store: &impl Store, bucket: BucketId) -> Vec<BatchHeader> {
-    store.contents(bucket, EVERYTHING).await.unwrap().batches
+    store
+        .published()
+        .unwrap()
+        .contents(bucket, EVERYTHING)
+        .await
+        .unwrap()
+        .batches
 }
 
 /// The cells of one batch, after verification.
 async fn cells(store: &impl Store, bucket: BucketId, epoch: u64) -> Vec<Vec<u8>> {
-    let Found::Held(bytes) = store.batch(bucket, store.origin(), epoch).await.unwrap() else {
+    let Found::Held(bytes) = store
+        .published()
+        .unwrap()
+        .batch(bucket, store.origin(), epoch)
+        .await
+        .unwrap()
+    else {
         panic!("no batch {epoch}");
     };
     let batch = Batch::parse(&bytes).unwrap();
@@ -137,9 +150,9 @@ async fn every_bucket_gets_a_batch_even_without_cells<S: Store, O: Open<S>>(o: O
     let second = cells(&store, bucket(1), 5).await;
     assert_eq!(second.len(), 7);
     assert!(posted.iter().all(|entry| holds(&second, &entry.cell) == 1));
-    let last = LastClose {
+    let last = Boundary {
         epoch: 5,
-        closed_at: UnixTime(60),
+        at: UnixTime(60),
     };
     assert_eq!(store.last_close(Kind::Numbered).await.unwrap(), Some(last));
     assert_eq!(store.last_close(Kind::Lobby).await.unwrap(), None);

@@ -37,7 +37,13 @@ async fn close(store: &impl Store, bucket: BucketId, epoch: u64, rule: &CoverRul
     };
     store.close(closing).await.unwrap();
     store.end_epoch(Kind::of(bucket), u8::MAX).await.unwrap();
-    let Found::Held(bytes) = store.batch(bucket, store.origin(), epoch).await.unwrap() else {
+    let Found::Held(bytes) = store
+        .published()
+        .unwrap()
+        .batch(bucket, store.origin(), epoch)
+        .await
+        .unwrap()
+    else {
         panic!("no batch {epoch}");
     };
     let batch = Batch::parse(&bytes).unwrap();

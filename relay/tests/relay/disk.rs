@@ -17,7 +17,7 @@ use tessera_relay::{
     cover::{CoverRule, prepare},
     random,
     store::{
-        Closing, Found, Kind, SqliteStore, Store as _, StoreError,
+        ByKind, Closing, Found, Kind, SqliteStore, Store as _, StoreError,
         queue::Capacity,
         sqlite::{DiskLimit, Options, Reserve, check},
     },
@@ -254,8 +254,10 @@ async fn the_disk_limit_reserves_room_for_cover() {
     let numbered = Reserve::new(BATCHES, 20, CellSize::DEFAULT);
     let mut disk = DiskLimit {
         most: 0,
-        numbered,
-        lobby: Reserve::new(0, 0, CellSize::DEFAULT),
+        reserves: ByKind {
+            numbered,
+            lobby: Reserve::new(0, 0, CellSize::DEFAULT),
+        },
     };
     disk.most = disk.least() + (4 << 20);
     let options = Options {

@@ -128,7 +128,7 @@ async fn a_file_of_version_1_is_migrated() {
     });
     store.put(known.to_vec()).await.unwrap();
     let all = [bucket(0), bucket(1)];
-    let later = last.closed_at.0 / HOUR + 7;
+    let later = last.at.0 / HOUR + 7;
     close(&store, &all, last.epoch + 1, later).await;
     let mut published = Vec::new();
     for b in all {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 use tessera::wire::{BucketCount, CellSize};
 use tessera_relay::store::{
-    SqliteStore, Store as _,
+    ByKind, SqliteStore, Store as _,
     queue::Capacity,
     sqlite::{OpenError, Options},
 };
@@ -39,7 +39,10 @@ pub(crate) fn options(cell_size: u32, buckets: u32) -> Options {
         disk: None,
         capacity: Capacity {
             batch_cells: 2000,
-            numbered_cells: 8000,
+            cells: ByKind {
+                numbered: 8000,
+                lobby: 960,
+            },
             ..Capacity::new(CellSize::DEFAULT, 32 << 20, 4, 60)
         },
     }

@@ -34,7 +34,12 @@ async fn close(store: &SqliteStore, bucket: BucketId, epoch: u64) -> Vec<Vec<u8>
     };
     store.close(closing).await.unwrap();
     store.end_epoch(Kind::Numbered, u8::MAX).await.unwrap();
-    let found = store.batch(bucket, store.origin(), epoch).await.unwrap();
+    let found = store
+        .published()
+        .unwrap()
+        .batch(bucket, store.origin(), epoch)
+        .await
+        .unwrap();
     let Found::Held(bytes) = found else {
         panic!("no batch");
     };
@@ -207,7 +212,11 @@ async fn the_log_stays_small_under_constant_reads_and_posts() {
                 if task == 0 {
                     let _ = store.put(entries(bucket(1), 64)).await;
                 } else {
-                    let found = store.batch(bucket(1), store.origin(), 1).await;
+                    let found = store
+                        .published()
+                        .unwrap()
+                        .batch(bucket(1), store.origin(), 1)
+                        .await;
                     assert!(matches!(found, Ok(Found::Held(_))));
                 }
                 turns += 1;

@@ -6,11 +6,13 @@ use axum::{
     body::Body,
     extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use http_body_util::BodyExt as _;
 use sha2::{Digest as _, Sha256};
 use tessera::wire::hex;
+
+use crate::http::buckets::names;
 
 /// Larger files have no entity tag unless their name is a hash: it takes reading them.
 const MOST: u64 = 1 << 20;
@@ -62,7 +64,7 @@ impl Asked {
             }
             None if head.status == StatusCode::OK && length(&head.headers) <= MOST => {
                 let Ok(content) = body.collect().await else {
-                    return failed();
+                    return StatusCode::INTERNAL_SERVER_ERROR.into_response();
                 };
                 let content = content.to_bytes();
                 let tag = tag(&hex::encode(&Sha256::digest(&content)), None);
@@ -72,7 +74,10 @@ impl Asked {
             None => None,
         };
         if let Some(tag) = tag {
-            if self.known.is_some_and(|known| names(&known, &tag)) {
+            if self
+                .known
+                .is_some_and(|known| names(&known, tag.as_bytes()))
+            {
                 head.status = StatusCode::NOT_MODIFIED;
                 for of_content in OF_CONTENT {
                     head.headers.remove(of_content);
@@ -106,26 +111,9 @@ fn tag(name: &str, encoding: Option<&HeaderValue>) -> Option<HeaderValue> {
     HeaderValue::try_from(tag).ok()
 }
 
-/// Whether a list of tags has this one. A proxy that compresses marks it as weak.
-fn names(known: &HeaderValue, tag: &HeaderValue) -> bool {
-    let Ok(known) = known.to_str() else {
-        return false;
-    };
-    known.split(',').map(str::trim).any(|known| {
-        known == "*" || known.strip_prefix("W/").unwrap_or(known).as_bytes() == tag.as_bytes()
-    })
-}
-
 fn length(headers: &HeaderMap) -> u64 {
     headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse().ok())
         .unwrap_or(u64::MAX)
-}
-
-/// A file that could not be read to its end.
-fn failed() -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response
 }

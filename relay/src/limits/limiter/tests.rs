@@ -12,7 +12,7 @@ fn limiter(flags: &str) -> Arc<ConnectionLimiter> {
     let line = ["serve"].into_iter().chain(flags.split_whitespace());
     // Epochs of one day, so that none ends during a test, except at midnight UTC.
     let schedule = Schedule::new(86_400);
-    ConnectionLimiter::new(Line::parse_from(line).limits, schedule, schedule)
+    ConnectionLimiter::new(Line::parse_from(line).limits, ByKind::new(|_| schedule))
 }
 
 fn connect(limiter: &Arc<ConnectionLimiter>, from: &str) -> Option<Connection> {
@@ -57,7 +57,7 @@ fn connections_are_counted_per_peer_and_forgotten_when_they_end() {
 #[tokio::test]
 async fn connections_are_counted_as_long_as_they_live() {
     let limits = Line::parse_from(["serve", "--max-connections-per-peer", "2"]).limits;
-    let limiter = ConnectionLimiter::new(limits, Schedule::new(1), Schedule::new(1));
+    let limiter = ConnectionLimiter::new(limits, ByKind::new(|_| Schedule::new(1)));
     let held: Vec<_> = (1..=2)
         .filter_map(|port| connect(&limiter, &format!("192.0.2.1:{port}")))
         .collect();
@@ -177,7 +177,7 @@ fn the_number_of_accounts_is_bounded() {
 #[tokio::test]
 async fn accounts_are_discarded_at_the_end_of_the_epoch_without_traffic() {
     let limits = Line::parse_from(["serve"]).limits;
-    let limiter = ConnectionLimiter::new(limits, Schedule::new(1), Schedule::new(1));
+    let limiter = ConnectionLimiter::new(limits, ByKind::new(|_| Schedule::new(1)));
     let peer: Client = "192.0.2.1:1".parse().unwrap_or_else(|_| panic!());
     let connection = connect(&limiter, "192.0.2.1:1").unwrap();
     let before = lock(&limiter.peers).keys.peer(peer);

@@ -6,13 +6,13 @@ use sha2::{Digest as _, Sha256};
 use super::{
     Item, Log, LogConfig, LogError, Subject,
     author::PART,
-    commit::{Commit, CommittedBatch},
+    commit::{Commit, CommittedBatch, VERSION},
     hex::Hex,
     initialize,
     level::FIRST,
     patiently,
 };
-use crate::store::{Assembled, Kind, StoreError, sqlite::History};
+use crate::store::{Kind, SignedBatch, StoreError, sqlite::History};
 
 /// The steps of the ratchets with which the first process of a moved store begins:
 /// numbered and lobby.
@@ -48,7 +48,7 @@ pub async fn adopt(
                 committed.push(publish_batch(log, kind, batch).await?);
             }
             let commit = Commit {
-                v: Commit::version(),
+                v: VERSION,
                 kind: kind.letter().into(),
                 i,
                 step: 0,
@@ -75,7 +75,7 @@ pub async fn adopt(
 async fn publish_batch(
     log: &impl Log,
     kind: Kind,
-    batch: &Assembled,
+    batch: &SignedBatch,
 ) -> Result<CommittedBatch, StoreError> {
     let mut parts = Vec::new();
     for part in batch.bytes.chunks(PART) {

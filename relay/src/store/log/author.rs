@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{
     Broken, Item, Log, LogError, Stream, Subject,
-    commit::{Commit, CommittedBatch},
+    commit::{Commit, CommittedBatch, VERSION},
     compute::{Computed, Input},
     follow::Read,
     hex::Hex,
@@ -19,7 +19,7 @@ use super::{
     post::entry,
     state::{Process, State},
 };
-use crate::store::{Assembled, Kind, StoreError, ratchet::frame::seal_carried};
+use crate::store::{Kind, SignedBatch, StoreError, ratchet::frame::seal_carried};
 
 /// Bytes of a part of a batch.
 pub(super) const PART: usize = 256 << 10;
@@ -126,11 +126,11 @@ impl<L: Log> Process<L> {
             kind,
             key: key.ok_or(StoreError::Unavailable)?.duplicate(),
             marker: marker.clone(),
-            frames: of_kind.frames.clone(),
-            buckets: kind.buckets(self.options.buckets),
+            frames: of_kind.read.frames.clone(),
+            buckets: kind.buckets(self.options.view.buckets),
             rule: rule.clone(),
-            capacity: self.options.capacity,
-            cell_size: self.options.cell_size,
+            capacity: self.options.view.capacity,
+            cell_size: self.options.view.cell_size,
             heads: heads.collect(),
             origin_key: tessera::wire::OriginKey::from_seed(&tessera::base::Secret::take(
                 &mut self.signing_key.to_bytes(),
@@ -170,7 +170,7 @@ impl<L: Log> Process<L> {
                 committed.push(self.publish_batch(subject, batch).await?);
             }
             let commit = Commit {
-                v: Commit::version(),
+                v: VERSION,
                 kind: kind.letter().into(),
                 i: marker.i,
                 step: number,
@@ -222,7 +222,7 @@ impl<L: Log> Process<L> {
                 key.ok_or(StoreError::Unavailable)?.duplicate()
             };
             let entries: Vec<_> = cells.iter().map(entry).collect();
-            let cell_len = self.options.cell_size.bytes();
+            let cell_len = self.options.view.cell_size.bytes();
             let frame = seal_carried(&key, kind, marker.i + 1, number, &entries, cell_len)
                 .map_err(|_| StoreError::Misused)?;
             let subject = Subject::new(kind, Item::Frame);
@@ -237,7 +237,7 @@ impl<L: Log> Process<L> {
     pub(super) async fn publish_batch(
         self: &Arc<Self>,
         subject: Subject,
-        batch: &Assembled,
+        batch: &SignedBatch,
     ) -> Result<CommittedBatch, StoreError> {
         let mut parts = Vec::new();
         let chunks: Vec<Vec<u8>> = batch.bytes.chunks(PART).map(<[u8]>::to_vec).collect();

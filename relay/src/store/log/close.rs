@@ -87,7 +87,7 @@ impl<L: Log> Process<L> {
             if of_kind.marker.is_some() || left.is_empty() {
                 return Ok(());
             }
-            let all = kind.buckets(self.options.buckets);
+            let all = kind.buckets(self.options.view.buckets);
             let buckets = match left.len() == all.len() {
                 true => Vec::new(),
                 false => left.iter().map(|bucket| bucket.get()).collect(),

@@ -16,10 +16,10 @@ use sha2::{Digest as _, Sha256};
 use tessera::wire::Origin;
 
 use super::{Subject, hex::Hex, level::FIRST};
-use crate::store::{Assembled, Kind, StoreError};
+use crate::store::{Kind, SignedBatch, StoreError};
 
 const MAGIC: &[u8; 4] = b"TSC1";
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 const SIGNATURE_LEN: usize = 64;
 
 /// One step of a close.
@@ -72,10 +72,6 @@ pub(super) struct CommittedBatch {
 }
 
 impl Commit {
-    pub(super) const fn version() -> u32 {
-        VERSION
-    }
-
     /// Encodes and signs it.
     pub(super) fn sign(&self, key: &SigningKey) -> Result<Vec<u8>, StoreError> {
         sign(MAGIC, self, key)
@@ -104,7 +100,7 @@ pub(super) enum PartsError {
 
 impl CommittedBatch {
     /// A batch whose parts were published with these sequences.
-    pub(super) fn new(batch: &Assembled, parts: Vec<u64>) -> Self {
+    pub(super) fn new(batch: &SignedBatch, parts: Vec<u64>) -> Self {
         Self {
             bucket: batch.header.bucket.get(),
             sha256: Hex(Sha256::digest(&batch.bytes).into()),

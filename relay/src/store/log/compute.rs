@@ -18,7 +18,7 @@ use crate::{
     cover::{CoverRule, PATIENCE, Waiting},
     random,
     store::{
-        Assembled, BatchBuilder, Kind, StoreError,
+        BatchBuilder, Kind, SignedBatch, StoreError,
         queue::{Capacity, CellId, Ticket, cell_id},
         ratchet::{
             StepKey,
@@ -142,7 +142,7 @@ pub(super) struct Input {
 #[derive(Debug)]
 pub(super) struct Computed {
     pub(super) i: u64,
-    pub(super) batches: Vec<Assembled>,
+    pub(super) batches: Vec<SignedBatch>,
     /// Cells that wait for the next close, in order.
     pub(super) carried: Vec<WaitingCell>,
     /// SHA-256 over the frames.
@@ -226,7 +226,7 @@ impl Input {
         bucket: BucketId,
         cells: Vec<WaitingCell>,
         rng: &mut impl CryptoRng,
-    ) -> Result<(Assembled, Vec<WaitingCell>), StoreError> {
+    ) -> Result<(SignedBatch, Vec<WaitingCell>), StoreError> {
         let overdue = cells.iter().filter(|cell| cell.waited >= PATIENCE).count();
         let waiting = Waiting {
             cells: cells.len(),
@@ -262,10 +262,9 @@ impl Input {
         mut cells: Vec<WaitingCell>,
         count: usize,
     ) -> (Vec<WaitingCell>, Vec<WaitingCell>) {
-        let patience = match (&self.rule, self.kind) {
-            (CoverRule::Constant(_), _) => PATIENCE,
-            (_, Kind::Numbered) => self.capacity.numbered_patience,
-            (_, Kind::Lobby) => self.capacity.lobby_patience,
+        let patience = match self.rule {
+            CoverRule::Constant(_) => PATIENCE,
+            _ => self.capacity.patience[self.kind],
         };
         // Stable: cells of one turn keep the order of the log.
         cells.sort_by_key(|cell| (cell.waited < patience, cell.slot.turn));

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::hex::Hex;
-use crate::cover::CoverRule;
+use super::{LogOptions, hex::Hex};
+use crate::{cover::CoverRule, store::Kind};
 
 /// The version of the rules by which a close is computed. Processes with
 /// different versions would compute different batches.
@@ -37,25 +37,6 @@ pub struct LogConfig {
     cover: Hex<32>,
 }
 
-/// The settings of [`LogConfig`] that a caller chooses.
-#[derive(Clone, Copy, Debug)]
-pub struct Shared<'r> {
-    /// Bytes of a cell.
-    pub cell_size: u32,
-    /// Number of numbered buckets.
-    pub buckets: u32,
-    /// Seconds of an epoch, numbered and lobby.
-    pub epochs: [u32; 2],
-    /// Seconds for which batches are kept, numbered and lobby.
-    pub retentions: [u32; 2],
-    /// Maximum number of cells of a batch.
-    pub batch_cells: usize,
-    /// Closes after which a waiting cell is taken first, numbered and lobby.
-    pub patience: [u8; 2],
-    /// The cover of the numbered buckets.
-    pub cover: &'r CoverRule,
-}
-
 /// A setting that differs from that of the deployment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name} is {asked} here and {stored} in the deployment")]
@@ -69,22 +50,21 @@ pub struct ConfigMismatch {
 }
 
 impl LogConfig {
-    /// The configuration with these settings.
+    /// The configuration of a process with these parameters.
     #[must_use]
-    pub fn new(shared: &Shared<'_>) -> Self {
-        let [epoch, lobby_epoch] = shared.epochs;
-        let [retention, lobby_retention] = shared.retentions;
+    pub fn new(options: &LogOptions) -> Self {
+        let (view, capacity) = (&options.view, &options.view.capacity);
         Self {
             algorithm: ALGORITHM,
-            cell_size: shared.cell_size,
-            buckets: shared.buckets,
-            epoch,
-            lobby_epoch,
-            retention,
-            lobby_retention,
-            batch_cells: shared.batch_cells as u64,
-            patience: shared.patience,
-            cover: Hex(rule_hash(shared.cover)),
+            cell_size: view.cell_size.get(),
+            buckets: view.buckets.get(),
+            epoch: options.epochs.numbered,
+            lobby_epoch: options.epochs.lobby,
+            retention: options.retentions.numbered,
+            lobby_retention: options.retentions.lobby,
+            batch_cells: capacity.batch_cells as u64,
+            patience: Kind::ALL.map(|kind| capacity.patience[kind]),
+            cover: Hex(rule_hash(&options.rules.numbered)),
         }
     }
 
@@ -150,49 +130,57 @@ pub(super) fn rule_hash(rule: &CoverRule) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tessera::wire::{BucketCount, CellSize};
+
     use super::*;
+    use crate::store::{
+        ByKind,
+        log::{Fault, Limits},
+        queue::Capacity,
+        sqlite::Options,
+    };
+
+    fn options() -> LogOptions {
+        LogOptions {
+            view: Options {
+                cell_size: CellSize::DEFAULT,
+                buckets: BucketCount::try_from(8).unwrap(),
+                disk: None,
+                capacity: Capacity::new(CellSize::DEFAULT, 32 << 20, 4, 60),
+            },
+            epochs: ByKind {
+                numbered: 1800,
+                lobby: 5,
+            },
+            retentions: ByKind {
+                numbered: 86_400,
+                lobby: 7200,
+            },
+            rules: ByKind::new(|_| CoverRule::Fixed(4)),
+            rank: 0,
+            post_tick: Duration::ZERO,
+            limits: Limits::default(),
+            fault: Fault::default(),
+        }
+    }
 
     #[test]
     fn a_setting_that_differs_is_named() {
-        let cover = CoverRule::Fixed(4);
-        let shared = Shared {
-            cell_size: 2048,
-            buckets: 8,
-            epochs: [1800, 5],
-            retentions: [86_400, 7200],
-            batch_cells: 1000,
-            patience: [16, 60],
-            cover: &cover,
-        };
-        let config = LogConfig::new(&shared);
+        let config = LogConfig::new(&options());
         assert_eq!(config.check(&config.encode()), Ok(()));
-        let differs = |shared: &Shared<'_>| {
-            let stored = LogConfig::new(shared).encode();
+        let differs = |change: fn(&mut LogOptions)| {
+            let mut other = options();
+            change(&mut other);
+            let stored = LogConfig::new(&other).encode();
             config.check(&stored).unwrap_err().name
         };
-        assert_eq!(
-            differs(&Shared {
-                buckets: 4,
-                ..shared
-            }),
-            "buckets"
-        );
-        let retentions = [86_401, 7200];
-        assert_eq!(
-            differs(&Shared {
-                retentions,
-                ..shared
-            }),
-            "retention"
-        );
-        let other = CoverRule::Constant(4);
-        assert_eq!(
-            differs(&Shared {
-                cover: &other,
-                ..shared
-            }),
-            "cover"
-        );
+        let buckets = differs(|of| of.view.buckets = BucketCount::try_from(4).unwrap());
+        assert_eq!(buckets, "buckets");
+        assert_eq!(differs(|of| of.retentions.numbered += 1), "retention");
+        let cover = differs(|of| of.rules.numbered = CoverRule::Constant(4));
+        assert_eq!(cover, "cover");
         assert!(config.check(b"{}").is_err());
         assert!(config.check(b"not JSON").is_err());
         let newer = String::from_utf8(config.encode()).unwrap();

@@ -162,8 +162,8 @@ impl<L: Log> Process<L> {
                         return Err(Halt::NeedsCommit);
                     }
                 } else if let Some(marker) = open(next) {
-                    let before = state.kinds[kind].before();
-                    if marker.follows(&before, message.at) && self.are_open(state, kind, &marker)
+                    let position = &state.kinds[kind].position;
+                    if marker.follows(position, message.at) && self.are_open(state, kind, &marker)
                         || self.options.breaks(Broken::AnyMarker)
                     {
                         self.end_interval(state, kind, message.seq, marker);
@@ -202,8 +202,8 @@ impl<L: Log> Process<L> {
             Some(own) => own.cells,
             None => match state.keys.get(kind, current) {
                 Some(key) => {
-                    let size = self.options.cell_size;
-                    let buckets = kind.buckets(self.options.buckets);
+                    let size = self.options.view.cell_size;
+                    let buckets = kind.buckets(self.options.view.buckets);
                     let cells = cells_of(key, kind, current, &frame, size, &buckets);
                     let class = QueueClass::default();
                     cells.into_iter().map(|cell| (cell, class)).collect()
@@ -212,12 +212,13 @@ impl<L: Log> Process<L> {
             },
         };
         let of_kind = &mut state.kinds[kind];
-        let (frames, ids) = match of_kind.marker.is_some() {
-            true => (&mut of_kind.late, &mut of_kind.late_ids),
-            false => (&mut of_kind.frames, &mut of_kind.ids),
+        let interval = match of_kind.marker.is_some() {
+            true => &mut of_kind.late,
+            false => &mut of_kind.read,
         };
-        frames.push((seq, frame));
-        ids.extend(cells.iter().map(|(cell, _)| cell.id()));
+        interval.frames.push((seq, frame));
+        let ids = cells.iter().map(|(cell, _)| cell.id());
+        interval.ids.extend(ids);
         for (cell, class) in cells {
             state.queue.push(cell.slot.bucket, class, cell.ticket());
             confirm(state, kind, &cell.id());

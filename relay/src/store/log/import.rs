@@ -22,7 +22,7 @@ use super::{
     commit::{CommittedBatch, Signed, sign},
     state::{Process, State},
 };
-use crate::store::{ImportedBatch, Kind, Store as _, StoreError, sqlite::view::Imported};
+use crate::store::{Kind, SignedBatch, Store as _, StoreError, sqlite::view::Imported};
 
 const MAGIC: &[u8; 4] = b"TSX1";
 const VERSION: u32 = 1;
@@ -69,7 +69,7 @@ impl<L: Log> Process<L> {
     /// what is still missing.
     pub(super) async fn import(
         self: &Arc<Self>,
-        batches: Vec<ImportedBatch>,
+        batches: Vec<SignedBatch>,
     ) -> Result<(), StoreError> {
         self.health.writable()?;
         self.view.writable()?;
@@ -82,7 +82,7 @@ impl<L: Log> Process<L> {
         for kind in Kind::ALL {
             let of_kind = missing
                 .iter()
-                .filter(|of| Kind::of(of.header().bucket) == kind);
+                .filter(|of| Kind::of(of.header.bucket) == kind);
             self.publish_imports(kind, of_kind).await?;
         }
         // Another process may have imported a rival first.
@@ -92,12 +92,12 @@ impl<L: Log> Process<L> {
     async fn publish_imports(
         self: &Arc<Self>,
         kind: Kind,
-        batches: impl Iterator<Item = &ImportedBatch>,
+        batches: impl Iterator<Item = &SignedBatch>,
     ) -> Result<(), StoreError> {
         let mut published = Vec::new();
         for batch in batches {
             let subject = Subject::new(kind, Item::ImportPart);
-            published.push(self.publish_batch(subject, batch.assembled()).await?);
+            published.push(self.publish_batch(subject, batch).await?);
             let parts: usize = published.iter().map(|batch| batch.parts.len()).sum();
             if parts >= PARTS {
                 let batches = mem::take(&mut published);
@@ -159,9 +159,9 @@ impl<L: Log> Process<L> {
         for batch in &import.batches {
             let is_near = batch.parts.iter().all(|part| reach.contains(part));
             let bytes = batch.assemble(&state.parts, subject).ok();
-            let verified = bytes.and_then(|bytes| ImportedBatch::verify(bytes).ok());
+            let verified = bytes.and_then(|bytes| SignedBatch::parse(bytes).ok());
             let accepted = verified.filter(|batch| {
-                let header = batch.header();
+                let header = &batch.header;
                 let is_foreign = header.origin != self.origin;
                 is_near && is_foreign && Kind::of(header.bucket) == kind
             });

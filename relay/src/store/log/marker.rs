@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tessera::wire::BucketId;
 
 use super::{commit::parse, hex::Hex};
-use crate::store::{Kind, StoreError, ratchet::StepKey};
+use crate::store::{Kind, StoreError, ratchet::StepKey, sqlite::view::Position};
 
 const MAGIC: &[u8; 4] = b"TSM1";
 pub(super) const VERSION: u32 = 1;
@@ -49,17 +49,6 @@ pub(super) struct Marker {
     pub(super) most_waited: u8,
 }
 
-/// The previous close of a kind, on which a marker must build.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Before {
-    /// The index that the next marker ends.
-    pub(super) i: u64,
-    /// The last epoch.
-    pub(super) epoch: Option<u64>,
-    /// Sequence of the last marker.
-    pub(super) marker: u64,
-}
-
 impl Marker {
     /// Encodes it with its MAC.
     pub(super) fn encode(&self, key: &StepKey) -> Result<Vec<u8>, StoreError> {
@@ -86,14 +75,13 @@ impl Marker {
     }
 
     /// Checks that it ends the current index. `at` is the log's time.
-    pub(super) fn follows(&self, before: &Before, at: u64) -> bool {
-        // Parts of a kind may be closed in one epoch, one after the other.
-        let grows = match before.epoch {
-            Some(epoch) if self.buckets.is_empty() => self.epoch > epoch,
-            Some(epoch) => self.epoch >= epoch,
-            None => true,
-        };
-        self.i == before.i && self.prev == before.marker && grows && self.at <= at + AHEAD
+    pub(super) fn follows(&self, position: &Position, at: u64) -> bool {
+        let last = position.last.epoch;
+        let grows = position.next <= 1
+            || self.epoch > last
+            // Parts of a kind may be closed in one epoch, one after the other.
+            || (self.epoch == last && !self.buckets.is_empty());
+        self.i == position.next && self.prev == position.marker && grows && self.at <= at + AHEAD
     }
 
     /// The buckets that it closes, of those of its kind.
@@ -119,6 +107,7 @@ fn mac_key(key: &StepKey) -> Result<hmac::Key, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::epoch::Boundary;
     use tessera::{base::Secret, wire::hex};
 
     const VECTORS: &str = include_str!("../../../tests/vectors/ratchet.json");
@@ -168,24 +157,29 @@ mod tests {
 
     #[test]
     fn only_the_next_marker_follows() {
-        let before = Before {
-            i: 3,
-            epoch: Some(69),
+        let at_epoch = |epoch| Boundary {
+            epoch,
+            ..Boundary::default()
+        };
+        let before = Position {
+            next: 3,
+            last: at_epoch(69),
             marker: 12,
+            ..Position::default()
         };
         assert!(marker().follows(&before, 1000));
         assert!(marker().follows(&before, 940));
         assert!(!marker().follows(&before, 939), "ahead of the log's clock");
-        assert!(!marker().follows(&Before { i: 2, ..before }, 1000));
+        assert!(!marker().follows(&Position { next: 2, ..before }, 1000));
         assert!(!marker().follows(
-            &Before {
+            &Position {
                 marker: 11,
                 ..before
             },
             1000
         ));
-        let same = Before {
-            epoch: Some(70),
+        let same = Position {
+            last: at_epoch(70),
             ..before
         };
         assert!(!marker().follows(&same, 1000));

@@ -42,7 +42,7 @@ use tokio::time::sleep;
 
 pub use self::{
     adopt::{adopt, first_steps},
-    config::{ConfigMismatch, LogConfig, Shared},
+    config::{ConfigMismatch, LogConfig},
     level::{LEVEL, raise},
     options::{Broken, Fault, Limits, LogOptions},
     state_dir::{StateDir, StateDirError},
@@ -179,12 +179,6 @@ impl Subject {
     #[must_use]
     pub const fn new(kind: Kind, item: Item) -> Self {
         Self { kind, item }
-    }
-
-    /// The subject of the configuration.
-    #[must_use]
-    pub const fn config() -> Self {
-        Self::new(Kind::Numbered, Item::Config)
     }
 
     /// The stream that stores it.

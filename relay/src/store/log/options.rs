@@ -2,29 +2,23 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use tessera::wire::{BucketCount, CellSize};
-
-use super::{LEVEL, LogConfig};
+use super::LEVEL;
 use crate::{
     cover::CoverRule,
-    store::{ByKind, queue::Capacity, sqlite::DiskLimit},
+    store::{ByKind, sqlite::Options},
 };
 
 /// The parameters of a process of a deployment.
 #[derive(Clone, Debug)]
 pub struct LogOptions {
-    /// What all processes share.
-    pub config: LogConfig,
-    /// Bytes of a cell.
-    pub cell_size: CellSize,
-    /// Number of numbered buckets.
-    pub buckets: BucketCount,
-    /// The maximum number of waiting cells and of cells of a batch.
-    pub capacity: Capacity,
+    /// The parameters of the view.
+    pub view: Options,
+    /// Seconds of an epoch.
+    pub epochs: ByKind<u32>,
+    /// Seconds for which batches are kept.
+    pub retentions: ByKind<u32>,
     /// The cover of the numbered buckets and of the lobby.
     pub rules: ByKind<CoverRule>,
-    /// The limit on disk use of the view.
-    pub disk: Option<DiskLimit>,
     /// The place of this process in the order in which processes close; the lowest
     /// closes first.
     pub rank: u32,
@@ -114,6 +108,6 @@ impl LogOptions {
 
     /// Cells of a frame: at most 256 KiB.
     pub(super) fn frame_cells(&self) -> usize {
-        ((256 << 10) / self.cell_size.bytes()).max(1)
+        ((256 << 10) / self.view.cell_size.bytes()).max(1)
     }
 }

@@ -10,7 +10,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tessera::wire::PostEntry;
 use tokio::{
     sync::{Notify, oneshot},
     time::{sleep, timeout},
@@ -70,6 +69,7 @@ pub(super) struct InFlight {
 
 /// Acknowledged cells until they are published: a log that loses a message must
 /// not lose them.
+#[derive(Default)]
 pub(super) struct Kept {
     cells: HashMap<CellId, (u64, WaitingCell)>,
     bytes: usize,
@@ -79,9 +79,8 @@ pub(super) struct Kept {
 impl Kept {
     pub(super) fn new(most: usize) -> Self {
         Self {
-            cells: HashMap::new(),
-            bytes: 0,
             most,
+            ..Self::default()
         }
     }
 
@@ -198,7 +197,14 @@ impl<L: Log> Process<L> {
             }
         }
         for (entry, digest) in new {
-            let cell = new_cell(state, entry, digest, post.class);
+            let turn = state.queue.turn(entry.bucket, post.class);
+            let cell = WaitingCell {
+                slot: Slot::new(turn, entry.bucket),
+                waited: 0,
+                cell: entry.cell.as_bytes().to_vec(),
+                digest,
+            };
+            state.queue.push(entry.bucket, post.class, cell.ticket());
             let kind = &mut state.kinds[Kind::of(entry.bucket)];
             kind.waiters.insert(cell.id(), vec![Arc::clone(waiter)]);
             kind.outbox.push_back((cell, post.class));
@@ -264,7 +270,7 @@ impl<L: Log> Process<L> {
         }
         let cells: Vec<_> = of_kind.outbox.drain(..count).collect();
         let entries: Vec<_> = cells.iter().map(|(cell, _)| entry(cell)).collect();
-        let cell_len = self.options.cell_size.bytes();
+        let cell_len = self.options.view.cell_size.bytes();
         let frame = state
             .sealer
             .seal(&key, kind, index, &entries, cell_len)
@@ -336,23 +342,6 @@ impl<L: Log> Process<L> {
             }
         }
     }
-}
-
-/// Creates a waiting cell, with its turn, and adds it to the queue.
-fn new_cell(
-    state: &mut State,
-    entry: &PostEntry,
-    digest: [u8; 32],
-    class: QueueClass,
-) -> WaitingCell {
-    let cell = WaitingCell {
-        slot: Slot::new(state.queue.turn(entry.bucket, class), entry.bucket),
-        waited: 0,
-        cell: entry.cell.as_bytes().to_vec(),
-        digest,
-    };
-    state.queue.push(entry.bucket, class, cell.ticket());
-    cell
 }
 
 /// Answers the posts that wait for this cell.

@@ -22,7 +22,7 @@ use tokio::{
 use super::{
     LogOptions, Stream, Subject,
     compute::{Computed, WaitingCell},
-    marker::{Before, Marker},
+    marker::Marker,
     post::{InFlight, Kept, Waiters},
 };
 use crate::{
@@ -212,18 +212,25 @@ pub(super) struct State {
     pub(super) ratchet: u64,
 }
 
+/// The frames of an interval of the log.
+#[derive(Default)]
+pub(super) struct Interval {
+    /// The frames, with their sequences.
+    pub(super) frames: Vec<(u64, Vec<u8>)>,
+    /// The cells in these frames.
+    pub(super) ids: HashSet<CellId>,
+}
+
 /// The state of one kind of buckets.
+#[derive(Default)]
 pub(super) struct KindState {
     pub(super) position: Position,
     /// The next sequence of its stream.
     pub(super) pos: u64,
-    /// The frames of the current index, with their sequences.
-    pub(super) frames: Vec<(u64, Vec<u8>)>,
-    /// Those of the next index, after the marker.
-    pub(super) late: Vec<(u64, Vec<u8>)>,
-    /// The cells in these frames.
-    pub(super) ids: HashSet<CellId>,
-    pub(super) late_ids: HashSet<CellId>,
+    /// What was read of the current index.
+    pub(super) read: Interval,
+    /// What was read of the next index, after the marker.
+    pub(super) late: Interval,
     /// The marker of the current index with its sequence, until it is applied.
     pub(super) marker: Option<(u64, Marker)>,
     pub(super) computed: Option<Arc<Computed>>,
@@ -250,35 +257,16 @@ impl KindState {
         Self {
             position,
             pos: position.marker + 1,
-            frames: Vec::new(),
-            late: Vec::new(),
-            ids: HashSet::new(),
-            late_ids: HashSet::new(),
-            marker: None,
-            computed: None,
-            wanted: 0,
-            outbox: VecDeque::new(),
-            in_flight: HashMap::new(),
-            waiters: HashMap::new(),
             kept: Kept::new(kept),
-            seen_from: UnixTime(0),
             most_waited: u8::MAX,
             rules,
+            ..Self::default()
         }
     }
 
     /// The index of the interval of the log in which the reader is.
     pub(super) fn current(&self) -> u64 {
         self.position.next + u64::from(self.marker.is_some())
-    }
-
-    pub(super) fn before(&self) -> Before {
-        let position = &self.position;
-        Before {
-            i: position.next,
-            epoch: (position.next > 1).then_some(position.epoch),
-            marker: position.marker,
-        }
     }
 }
 
@@ -321,6 +309,13 @@ impl<L> Process<L> {
         *self.stop.borrow() || self.health.crashed.load(Ordering::Relaxed)
     }
 
+    /// Lets all readers look for messages.
+    pub(super) fn wake_readers(&self) {
+        for stream in [Stream::Numbered, Stream::Lobby, Stream::Published] {
+            self.wake.reader(stream).notify_one();
+        }
+    }
+
     /// Stops all tasks.
     pub(super) fn stop(&self) {
         self.stop.send_replace(true);
@@ -328,9 +323,7 @@ impl<L> Process<L> {
             self.wake.flush[kind].notify_one();
             self.wake.due[kind].notify_one();
         }
-        for stream in [Stream::Numbered, Stream::Lobby, Stream::Published] {
-            self.wake.reader(stream).notify_one();
-        }
+        self.wake_readers();
     }
 
     /// Stops the process for good: the state of its key file is unknown.

@@ -22,12 +22,13 @@ use super::{
     state::{Health, KindState, Process, State, Wake},
 };
 use crate::{
+    epoch::Boundary,
     files::PathError,
     store::{
-        ByKind, Closing, ImportedBatch, Kind, LastClose, Post, SqliteStore, Store, StoreError,
+        ByKind, Closing, Kind, Post, SignedBatch, SqliteStore, Store, StoreError,
         queue::Queue,
         ratchet::{frame::Sealer, warn_if_copies_stay},
-        sqlite::{OpenError, Options},
+        sqlite::OpenError,
     },
 };
 
@@ -71,7 +72,8 @@ pub async fn initialize(log: &impl Log, config: &LogConfig) -> Result<(), LogErr
     if !is_empty {
         return Err(LogError::Refused);
     }
-    log.publish(Subject::config(), config.encode()).await?;
+    let subject = Subject::new(Kind::Numbered, Item::Config);
+    log.publish(subject, config.encode()).await?;
     Ok(())
 }
 
@@ -119,14 +121,8 @@ impl<L: Log> LogStore<L> {
         mut directory: StateDir,
         options: LogOptions,
     ) -> Result<Self, LogOpenError> {
-        let view_options = Options {
-            cell_size: options.cell_size,
-            buckets: options.buckets,
-            disk: options.disk,
-            capacity: options.capacity,
-        };
         let path = directory.view();
-        let (view, opened) = SqliteStore::open_view(&path, &view_options, directory.origin_key())?;
+        let (view, opened) = SqliteStore::open_view(&path, &options.view, directory.origin_key())?;
         warn_if_copies_stay(directory.keys.path());
         let kinds = ByKind::new(|kind| {
             let (position, rule) = (opened.positions[kind], &options.rules[kind]);
@@ -149,11 +145,11 @@ impl<L: Log> LogStore<L> {
             view,
             origin: directory.origin_key().origin(),
             signing_key,
-            config_hash: options.config.hash(),
+            config_hash: LogConfig::new(&options).hash(),
             state: Mutex::new(State {
                 keys: directory.keys,
                 sealer: Sealer::new(),
-                queue: Queue::new(options.capacity),
+                queue: Queue::new(options.view.capacity),
                 heads: opened.heads,
                 kinds,
                 published: opened.read_from,
@@ -233,9 +229,7 @@ impl<L: Log> Process<L> {
                     () = listening.log.kicked() => (),
                     _ = stop.wait_for(|stop| *stop) => return,
                 }
-                for stream in [Stream::Published, Stream::Numbered, Stream::Lobby] {
-                    listening.wake.reader(stream).notify_one();
-                }
+                listening.wake_readers();
             }
         });
         self.follow(Stream::Published).await;
@@ -251,7 +245,7 @@ impl<L: Log> Process<L> {
             .find(|message| message.subject.item == Item::Config);
         // It expires with the retention; every commit has its hash.
         match config {
-            Some(config) => Ok(self.options.config.check(&config.bytes)?),
+            Some(config) => Ok(LogConfig::new(&self.options).check(&config.bytes)?),
             None => Ok(()),
         }
     }
@@ -281,15 +275,12 @@ impl<L: Log> Store for LogStore<L> {
         Ok(())
     }
 
-    async fn last_close(&self, kind: Kind) -> Result<Option<LastClose>, StoreError> {
+    async fn last_close(&self, kind: Kind) -> Result<Option<Boundary>, StoreError> {
         let position = self.0.state.lock().await.kinds[kind].position;
-        Ok((position.next > 1).then_some(LastClose {
-            epoch: position.epoch,
-            closed_at: position.closed_at,
-        }))
+        Ok((position.next > 1).then_some(position.last))
     }
 
-    async fn import(&self, batches: Vec<ImportedBatch>) -> Result<(), StoreError> {
+    async fn import(&self, batches: Vec<SignedBatch>) -> Result<(), StoreError> {
         self.0.import(batches).await
     }
 

@@ -11,11 +11,15 @@ fn bucket() -> BucketId {
 fn queue(batch_cells: usize, lobby_cells: usize) -> Queue {
     Queue::new(Capacity {
         batch_cells,
-        numbered_cells: 4 * batch_cells,
-        lobby_cells,
+        cells: ByKind {
+            numbered: 4 * batch_cells,
+            lobby: lobby_cells,
+        },
         all_cells: 100_000,
-        numbered_patience: 16,
-        lobby_patience: 60,
+        patience: ByKind {
+            numbered: 16,
+            lobby: 60,
+        },
     })
 }
 

@@ -102,10 +102,8 @@ impl KeyFile {
     /// The key of a step, if the file has it.
     #[must_use]
     pub fn get(&self, kind: Kind, step: u64) -> Option<&StepKey> {
-        let held = self.slots.get(slots_of(kind))?.iter().flatten();
-        held.filter(|(of, _)| *of == step)
-            .map(|(_, key)| key)
-            .next()
+        let mut held = self.slots.get(slots_of(kind))?.iter().flatten();
+        held.find(|(of, _)| *of == step).map(|(_, key)| key)
     }
 
     /// The steps whose keys the file has, in order.

@@ -5,12 +5,16 @@ use tessera::wire::{
     BatchHeader, BucketId, Cell, HeaderHash, Origin, OriginKey, batch::BatchPlace,
 };
 
-use super::{error::WriteError, frames::Frames, schema::integer};
+use super::{
+    error::WriteError,
+    frames::Frames,
+    schema::{integer, unsigned},
+};
 use crate::{
     cover::{CoverRule, Draw, PATIENCE},
     random,
     store::{
-        Assembled, BatchBuilder, Closing, StoreError,
+        BatchBuilder, Closing, SignedBatch, StoreError,
         queue::{BucketQueue, Queue, Ticket},
     },
 };
@@ -48,11 +52,8 @@ impl Close<'_> {
         tx: &Transaction<'_>,
         bucket: BucketId,
     ) -> Result<bool, WriteError> {
-        let last: Option<i64> = tx
-            .prepare_cached("SELECT epoch FROM chain WHERE bucket = ?1 AND origin = ?2")?
-            .query_row(params![bucket.get(), self.key.origin().0], |row| row.get(0))
-            .optional()?;
-        match last.map(|last| last.cmp(&integer(self.closing.epoch))) {
+        let end = chain_end(tx, bucket, self.key.origin())?;
+        match end.map(|(epoch, _)| epoch.cmp(&self.closing.epoch)) {
             Some(std::cmp::Ordering::Greater) => Err(StoreError::Misused.into()),
             Some(std::cmp::Ordering::Equal) => Ok(true),
             _ => Ok(false),
@@ -113,11 +114,12 @@ impl Close<'_> {
         for (at, cell) in (tickets.len()..).zip(&cover) {
             builder.put(at, cell.as_bytes()).map_err(StoreError::from)?;
         }
+        let end = chain_end(tx, bucket, self.key.origin())?;
         let place = BatchPlace {
             bucket,
             epoch: closing.epoch,
             closed_at: closing.closed_at,
-            prev: chain_head(tx, bucket, self.key.origin())?,
+            prev: end.map_or(BatchHeader::NO_PREV, |(_, head)| head),
         };
         let batch = builder.sign(&place, self.key).map_err(StoreError::from)?;
         write(tx, &batch)?;
@@ -126,21 +128,21 @@ impl Close<'_> {
     }
 }
 
-/// The hash for `prev` of the next header.
-fn chain_head(
+/// The epoch and hash of the last batch of a chain.
+pub(super) fn chain_end(
     tx: &Transaction<'_>,
     bucket: BucketId,
     origin: Origin,
-) -> Result<HeaderHash, WriteError> {
-    let head: Option<[u8; 32]> = tx
-        .prepare_cached("SELECT head FROM chain WHERE bucket = ?1 AND origin = ?2")?
-        .query_row(params![bucket.get(), origin.0], |row| row.get(0))
-        .optional()?;
-    Ok(head.map_or(BatchHeader::NO_PREV, HeaderHash))
+) -> rusqlite::Result<Option<(u64, HeaderHash)>> {
+    tx.prepare_cached("SELECT epoch, head FROM chain WHERE bucket = ?1 AND origin = ?2")?
+        .query_row(params![bucket.get(), origin.0], |row| {
+            Ok((unsigned(row.get(0)?), HeaderHash(row.get(1)?)))
+        })
+        .optional()
 }
 
 /// Writes the batch in chunks: SQLite would copy a whole value twice.
-pub(super) fn write(tx: &Transaction<'_>, batch: &Assembled) -> Result<(), WriteError> {
+pub(super) fn write(tx: &Transaction<'_>, batch: &SignedBatch) -> Result<(), WriteError> {
     let header = &batch.header;
     let (bucket, lobby) = (header.bucket.get(), header.bucket.is_lobby());
     let (epoch, closed_at) = (integer(header.epoch), integer(header.closed_at.0));

@@ -25,10 +25,8 @@ const PAGE: u64 = 16_384;
 pub struct DiskLimit {
     /// Maximum total size of the files in bytes.
     pub most: u64,
-    /// Reserve for the cover of the numbered buckets.
-    pub numbered: Reserve,
-    /// Reserve for the cover of the lobby.
-    pub lobby: Reserve,
+    /// Reserves for cover.
+    pub reserves: ByKind<Reserve>,
 }
 
 /// The space of the cover of a full retention.
@@ -60,10 +58,13 @@ impl DiskLimit {
     /// The minimum limit in bytes, with which only cover fits.
     #[must_use]
     pub fn least(&self) -> u64 {
-        self.numbered
-            .beyond(0)
-            .saturating_add(self.lobby.beyond(0))
-            .saturating_add(LOG)
+        self.reserved(&ByKind::default()).saturating_add(LOG)
+    }
+
+    /// Bytes that the cover of a full retention needs beyond that of these batches.
+    fn reserved(&self, held: &ByKind<u64>) -> u64 {
+        let of = Kind::ALL.map(|kind| self.reserves[kind].beyond(held[kind]));
+        of.into_iter().fold(0, u64::saturating_add)
     }
 }
 
@@ -119,14 +120,9 @@ impl Disk {
             connection.pragma_query_value(None, name, |row| row.get::<_, u32>(0).map(u64::from))
         };
         let used = pages("page_count")?.saturating_sub(pages("freelist_count")?) * PAGE;
-        let needed = [
-            self.log_len().max(LOG),
-            limit.numbered.beyond(self.held.numbered),
-            limit.lobby.beyond(self.held.lobby),
-            bytes,
-        ]
-        .into_iter()
-        .fold(used, u64::saturating_add);
+        let needed = [self.log_len().max(LOG), limit.reserved(&self.held), bytes]
+            .into_iter()
+            .fold(used, u64::saturating_add);
         Ok(needed <= limit.most)
     }
 

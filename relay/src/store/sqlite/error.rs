@@ -91,14 +91,14 @@ impl WriteError {
     pub(super) fn into_store(self) -> StoreError {
         match self {
             Self::Store(error) => error,
-            Self::Sqlite(error) => store_error(&error),
+            Self::Sqlite(error) => store_error(error),
         }
     }
 }
 
 /// Maps an error of SQLite to what a client should do, and logs it otherwise.
 /// SQLite's messages name tables and files, never the content of a row.
-pub(super) fn store_error(error: &rusqlite::Error) -> StoreError {
+pub(super) fn store_error(error: rusqlite::Error) -> StoreError {
     tracing::error!(%error, "SQLite failed");
     let Some(code) = error.sqlite_error() else {
         return StoreError::Damaged;

@@ -68,9 +68,7 @@ fn listed(tx: &Transaction<'_>, kind: Kind) -> rusqlite::Result<Option<(i64, u64
         "SELECT batch, forgotten FROM expiring JOIN batch ON id = batch WHERE lobby = ?1
          ORDER BY batch LIMIT 1",
     )?
-    .query_row([kind == Kind::Lobby], |row| {
-        Ok((row.get(0)?, unsigned(row.get(1)?)))
-    })
+    .query_row([kind], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))
     .optional()
 }
 
@@ -81,9 +79,7 @@ fn drop_segment(tx: &Transaction<'_>, kind: Kind, before: UnixTime) -> Result<bo
             "SELECT bucket, origin, number, first, last FROM segment
              WHERE lobby = ?1 AND closed_at < ?2 ORDER BY closed_at LIMIT 1",
         )?
-        .query_row(params![kind == Kind::Lobby, integer(before.0)], |row| {
-            row.try_into()
-        })
+        .query_row(params![kind, integer(before.0)], |row| row.try_into())
         .optional()?;
     let Some((bucket, origin, number, first, last)) = oldest else {
         return Ok(false);
@@ -114,7 +110,7 @@ fn list_batches(tx: &Transaction<'_>, kind: Kind, before: UnixTime) -> Result<bo
              ORDER BY closed_at LIMIT ?3",
         )?
         .query_map(
-            params![kind == Kind::Lobby, integer(before.0), BATCHES],
+            params![kind, integer(before.0), BATCHES],
             |row| row.try_into(),
         )?
         .collect::<rusqlite::Result<_>>()?;

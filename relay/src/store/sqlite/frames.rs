@@ -18,7 +18,7 @@ use tessera::wire::{BucketId, CellSize, PostEntry};
 
 pub(super) use self::{
     convert::{first_keys, seal_rows},
-    load::{LoadError, for_each_waiting},
+    load::for_each_waiting,
 };
 use super::{
     OpenError,
@@ -102,8 +102,8 @@ impl Frames {
             let load = |bucket, ticket| queue.push(bucket, QueueClass::default(), ticket);
             for_each_waiting(connection, &keys, kind, cell_size, load).map_err(
                 |error| match error {
-                    LoadError::Sqlite(error) => sqlite(error),
-                    LoadError::Sealed => OpenError::KeyMissing(keys.path().to_owned()),
+                    WriteError::Sqlite(error) => sqlite(error),
+                    WriteError::Store(_) => OpenError::KeyMissing(keys.path().to_owned()),
                 },
             )?;
         }
@@ -257,9 +257,9 @@ impl Frames {
     pub(super) fn finish(&self, tx: &Transaction<'_>, kind: Kind) -> Result<(), WriteError> {
         let number = self.steps[kind].number;
         tx.prepare_cached("DELETE FROM frame WHERE lobby = ?1 AND step <= ?2")?
-            .execute(params![kind == Kind::Lobby, integer(number)])?;
+            .execute(params![kind, integer(number)])?;
         tx.prepare_cached("UPDATE ratchet SET step = ?2 WHERE lobby = ?1")?
-            .execute(params![kind == Kind::Lobby, integer(number + 1)])?;
+            .execute(params![kind, integer(number + 1)])?;
         Ok(())
     }
 
@@ -289,7 +289,7 @@ impl Frames {
             .seal(key, kind, step, entries, self.cell_size.bytes())
             .map_err(|FrameError| StoreError::Misused)?;
         tx.prepare_cached("INSERT INTO frame (lobby, step, bytes) VALUES (?1, ?2, ?3)")?
-            .execute(params![kind == Kind::Lobby, integer(step), frame])?;
+            .execute(params![kind, integer(step), frame])?;
         Ok(tx.last_insert_rowid())
     }
 
@@ -309,25 +309,23 @@ impl Frames {
 /// The current step according to the store.
 pub(super) fn current_step(connection: &Connection, kind: Kind) -> rusqlite::Result<u64> {
     connection
-        .query_row(
-            "SELECT step FROM ratchet WHERE lobby = ?1",
-            [kind == Kind::Lobby],
-            |row| row.get(0),
-        )
+        .query_row("SELECT step FROM ratchet WHERE lobby = ?1", [kind], |row| {
+            row.get(0)
+        })
         .map(unsigned)
 }
 
 pub(super) fn has_frames(connection: &Connection, kind: Kind) -> rusqlite::Result<bool> {
     connection
         .prepare("SELECT 1 FROM frame WHERE lobby = ?1")?
-        .exists([kind == Kind::Lobby])
+        .exists([kind])
 }
 
 /// Deletes frames of steps after the current one.
 fn delete_after(connection: &Connection, kind: Kind, step: u64) -> rusqlite::Result<()> {
     connection
         .prepare_cached("DELETE FROM frame WHERE lobby = ?1 AND step > ?2")?
-        .execute(params![kind == Kind::Lobby, integer(step)])
+        .execute(params![kind, integer(step)])
         .map(drop)
 }
 

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     files::{PathError, sync_directory_of},
-    store::{Assembled, Kind, StoreError},
+    store::{Kind, SignedBatch, StoreError},
 };
 
 /// A store that no relay has open, with its signing key.
@@ -83,7 +83,7 @@ impl History {
     pub fn epochs(&self, kind: Kind) -> Result<Vec<u64>, StoreError> {
         let sql = "SELECT DISTINCT epoch FROM batch WHERE lobby = ?1 AND origin = ?2
             AND id NOT IN (SELECT batch FROM expiring) ORDER BY epoch";
-        let epochs = self.column(sql, params![kind == Kind::Lobby, self.origin.0])?;
+        let epochs = self.column(sql, params![kind, self.origin.0])?;
         Ok(epochs.into_iter().map(unsigned).collect())
     }
 
@@ -92,12 +92,12 @@ impl History {
     /// # Errors
     ///
     /// If the store cannot be read, or is damaged.
-    pub fn batches(&self, kind: Kind, epoch: u64) -> Result<Vec<Assembled>, StoreError> {
+    pub fn batches(&self, kind: Kind, epoch: u64) -> Result<Vec<SignedBatch>, StoreError> {
         let sql = "SELECT bytes FROM batch WHERE lobby = ?1 AND origin = ?2 AND epoch = ?3
             AND id NOT IN (SELECT batch FROM expiring) ORDER BY bucket";
-        let of = params![kind == Kind::Lobby, self.origin.0, integer(epoch)];
+        let of = params![kind, self.origin.0, integer(epoch)];
         let batches: Vec<Vec<u8>> = self.column(sql, of)?;
-        let parsed = batches.into_iter().map(Assembled::parse);
+        let parsed = batches.into_iter().map(SignedBatch::parse);
         Ok(parsed.collect::<Result<_, _>>()?)
     }
 

@@ -1,31 +1,31 @@
 //! Import of published batches, and proofs of forks.
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
-use tessera::wire::{BATCH_HEADER_LEN, BatchHeader, BucketId, Fork, HeaderHash, Origin};
+use tessera::wire::{BATCH_HEADER_LEN, BatchHeader, BucketId, Fork, Origin};
 
 use super::{
     Options,
-    close::{remember, write},
+    close::{chain_end, remember, write},
     error::WriteError,
-    schema::{integer, unsigned},
+    schema::integer,
 };
-use crate::store::{ByKind, ImportedBatch, Kind, StoreError};
+use crate::store::{ByKind, Kind, SignedBatch, StoreError};
 
 /// Stores the batches that are not stored yet. Returns their number.
 pub(super) fn import(
     tx: &Transaction<'_>,
-    batches: &[ImportedBatch],
+    batches: &[SignedBatch],
     options: &Options,
 ) -> Result<ByKind<usize>, WriteError> {
     let mut new = ByKind::<usize>::default();
     for batch in batches {
-        let header = batch.header();
+        let header = &batch.header;
         if header.cell_size != options.cell_size || !options.buckets.contains(header.bucket) {
             return Err(StoreError::Misused.into());
         }
         if is_next(tx, header)? {
-            write(tx, batch.assembled())?;
-            remember(tx, batch.assembled().digests())?;
+            write(tx, batch)?;
+            remember(tx, batch.digests())?;
             new[Kind::of(header.bucket)] += 1;
         }
     }
@@ -35,12 +35,12 @@ pub(super) fn import(
 /// The batches that an import would store now. Fails as that would; stores nothing.
 pub(super) fn check(
     tx: &Transaction<'_>,
-    mut batches: Vec<ImportedBatch>,
+    mut batches: Vec<SignedBatch>,
     options: &Options,
-) -> Result<Vec<ImportedBatch>, WriteError> {
+) -> Result<Vec<SignedBatch>, WriteError> {
     let mut stored = Vec::with_capacity(batches.len());
     for batch in &batches {
-        let header = batch.header();
+        let header = &batch.header;
         let held = stored_header(tx, header.bucket, header.origin, header.epoch)?;
         stored.push(held == Some(header.encode()));
     }
@@ -55,15 +55,11 @@ pub(super) fn check(
 
 /// Returns `true` if the batch is the next of its chain, `false` if it is stored.
 fn is_next(tx: &Transaction<'_>, header: &BatchHeader) -> Result<bool, WriteError> {
-    let place = params![header.bucket.get(), header.origin.0];
-    let chain: Option<(i64, [u8; 32])> = tx
-        .prepare_cached("SELECT epoch, head FROM chain WHERE bucket = ?1 AND origin = ?2")?
-        .query_row(place, |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+    let chain = chain_end(tx, header.bucket, header.origin)?;
     let Some((last, head)) = chain else {
         return Ok(true);
     };
-    if unsigned(last) >= header.epoch {
+    if last >= header.epoch {
         let stored = stored_header(tx, header.bucket, header.origin, header.epoch)?;
         return match stored {
             Some(stored) if stored == header.encode() => Ok(false),
@@ -71,8 +67,8 @@ fn is_next(tx: &Transaction<'_>, header: &BatchHeader) -> Result<bool, WriteErro
         };
     }
     // What lay between may have been deleted everywhere, as the last one was here.
-    let is_held = stored_header(tx, header.bucket, header.origin, unsigned(last))?.is_some();
-    match header.prev == HeaderHash(head) || !is_held {
+    let is_held = stored_header(tx, header.bucket, header.origin, last)?.is_some();
+    match header.prev == head || !is_held {
         true => Ok(true),
         false => Err(StoreError::Unlinked.into()),
     }

@@ -14,7 +14,7 @@ mod import;
 mod lock;
 mod parts;
 mod read;
-mod reader_gate;
+mod readers;
 mod resign;
 mod schema;
 mod segment;
@@ -47,12 +47,11 @@ use self::{
     frames::Frames,
     lock::lock,
     parts::Parts,
-    read::Readers,
-    reader_gate::ReaderGate,
+    readers::{ReaderGate, Readers},
     writer::{Job, Writer},
 };
 use super::{
-    Closing, ImportedBatch, Kind, Post, Store, StoreError,
+    Closing, Kind, Post, SignedBatch, Store, StoreError,
     queue::{Capacity, Queue},
 };
 use crate::{files::PathError, limits::QUEUED_POSTS};
@@ -154,7 +153,10 @@ impl SqliteStore {
         work: impl FnOnce(&mut Writer) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.0.jobs.send(Job::run(work, reply)).await;
+        let job = Job::Run(Box::new(move |writer| {
+            let _ = reply.send(work(writer));
+        }));
+        let sent = self.0.jobs.send(job).await;
         sent.map_err(|_| StoreError::Failed)?;
         answer.await.map_err(|_| StoreError::Failed)?
     }
@@ -205,7 +207,7 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn import(&self, batches: Vec<ImportedBatch>) -> Result<(), StoreError> {
+    async fn import(&self, batches: Vec<SignedBatch>) -> Result<(), StoreError> {
         self.ask(move |writer| writer.import(&batches)).await
     }
 

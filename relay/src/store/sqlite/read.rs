@@ -1,11 +1,5 @@
 //! Queries, which run concurrently with the writer.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
-
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tessera::{
     base::UnixTime,
@@ -14,67 +8,18 @@ use tessera::{
 
 use super::{
     SqliteStore,
-    error::store_error,
-    reader_gate::ReaderGate,
     schema::{integer, unsigned},
     segment,
     settings::hold_name,
 };
 use crate::{
-    lock::lock,
-    store::{
-        Contents, Found, Head, Kind, LastClose, OriginState, Segment, StoreError, Window, root,
-    },
+    epoch::Boundary,
+    store::{Contents, Found, Head, Kind, OriginState, Segment, StoreError, Window, root},
 };
-
-/// Maximum number of idle connections.
-const KEPT: usize = 16;
-
-/// A pool of read-only connections.
-pub(super) struct Readers {
-    path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
-    gate: Arc<ReaderGate>,
-}
-
-impl Readers {
-    pub(super) fn new(path: PathBuf, gate: Arc<ReaderGate>) -> Self {
-        Self {
-            path,
-            idle: Mutex::new(Vec::new()),
-            gate,
-        }
-    }
-
-    /// Runs a query on a connection of the pool.
-    pub(super) fn run<T>(
-        &self,
-        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, StoreError> {
-        let _inside = self.gate.enter();
-        let idle = lock(&self.idle).pop();
-        let connection = idle
-            .map_or_else(|| self.open(), Ok)
-            .map_err(|error| store_error(&error))?;
-        let value = query(&connection).map_err(|error| store_error(&error))?;
-        let mut idle = lock(&self.idle);
-        if idle.len() < KEPT {
-            idle.push(connection);
-        }
-        Ok(value)
-    }
-
-    fn open(&self) -> rusqlite::Result<Connection> {
-        let connection = Connection::open(&self.path)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
-        connection.pragma_update(None, "query_only", true)?;
-        Ok(connection)
-    }
-}
 
 /// What was published.
 impl SqliteStore {
-    pub(crate) async fn last_close(&self, kind: Kind) -> Result<Option<LastClose>, StoreError> {
+    pub(crate) async fn last_close(&self, kind: Kind) -> Result<Option<Boundary>, StoreError> {
         let own = self.0.origin;
         self.read(move |connection| {
             connection
@@ -82,10 +27,10 @@ impl SqliteStore {
                     "SELECT epoch, closed_at FROM chain WHERE lobby = ?1 AND origin = ?2
                      ORDER BY epoch DESC LIMIT 1",
                 )?
-                .query_row(params![kind == Kind::Lobby, own.0], |row| {
-                    Ok(LastClose {
+                .query_row(params![kind, own.0], |row| {
+                    Ok(Boundary {
                         epoch: unsigned(row.get(0)?),
-                        closed_at: UnixTime(unsigned(row.get(1)?)),
+                        at: UnixTime(unsigned(row.get(1)?)),
                     })
                 })
                 .optional()
@@ -93,7 +38,13 @@ impl SqliteStore {
         .await
     }
 
-    pub(crate) async fn held(&self, kind: Kind) -> Result<bool, StoreError> {
+    /// Returns `true` if deletes of a kind are suspended because the clock jumped.
+    /// Durable, so that a restart does not delete what the suspension protects.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn held(&self, kind: Kind) -> Result<bool, StoreError> {
         self.read(move |connection| {
             connection
                 .prepare_cached("SELECT 1 FROM setting WHERE name = ?1")?
@@ -102,12 +53,12 @@ impl SqliteStore {
         .await
     }
 
-    /// Lists segments, and the batches outside visible segments.
-    pub(crate) async fn contents(
-        &self,
-        bucket: BucketId,
-        window: Window,
-    ) -> Result<Contents, StoreError> {
+    /// The content of a bucket within the window.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn contents(&self, bucket: BucketId, window: Window) -> Result<Contents, StoreError> {
         let own = self.0.origin;
         self.read(move |connection| {
             let batches = connection
@@ -139,7 +90,12 @@ impl SqliteStore {
         .await
     }
 
-    pub(crate) async fn batch(
+    /// The bytes of one batch.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn batch(
         &self,
         bucket: BucketId,
         origin: Origin,
@@ -162,8 +118,14 @@ impl SqliteStore {
         .await
     }
 
-    /// Passes batches to a function one after the other, without a copy of their bytes.
-    pub(crate) async fn fold_batches<T: Send + 'static>(
+    /// Passes the bytes of some batches of one chain to a function, in this order and
+    /// not on the threads that answer, each time with what it returned before. Returns
+    /// nothing if a batch is not held, or when the function does.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read, or as the function fails.
+    pub async fn fold_batches<T: Send + 'static>(
         &self,
         (bucket, origin): (BucketId, Origin),
         epochs: Vec<u64>,
@@ -191,7 +153,13 @@ impl SqliteStore {
         .await?
     }
 
-    pub(crate) async fn segment(
+    /// One segment. It may exist before the batch that completes it is visible:
+    /// the caller must compare its last epoch.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn segment(
         &self,
         bucket: BucketId,
         origin: Origin,
@@ -206,8 +174,12 @@ impl SqliteStore {
         .await
     }
 
-    /// The origins with visible batches of a kind.
-    pub(crate) async fn origins(
+    /// The state of every origin with a visible batch of this kind, by origin.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn origins(
         &self,
         kind: Kind,
         window: Window,
@@ -224,7 +196,7 @@ impl SqliteStore {
                      GROUP BY origin ORDER BY origin",
                 )?
                 .query_map(
-                    params![kind == Kind::Lobby, own.0, integer(window.through)],
+                    params![kind, own.0, integer(window.through)],
                     |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
                 )?
                 .collect::<rusqlite::Result<_>>()?;
@@ -246,10 +218,17 @@ impl SqliteStore {
         .await
     }
 
-    /// Visible headers of whole epochs after `after`.
-    pub(crate) async fn headers(
+    /// Visible headers of one origin after epoch `after`, by epoch and bucket: those
+    /// of whole epochs, about `most` headers or fewer.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn headers(
         &self,
-        (origin, kind, after): (Origin, Kind, Option<u64>),
+        origin: Origin,
+        kind: Kind,
+        after: Option<u64>,
         most: usize,
         window: Window,
     ) -> Result<Vec<BatchHeader>, StoreError> {
@@ -270,7 +249,7 @@ impl SqliteStore {
                 .query_map(
                     params![
                         origin.0,
-                        kind == Kind::Lobby,
+                        kind,
                         after.map_or(-1, integer),
                         through,
                         integer(window.from.0),
@@ -291,14 +270,19 @@ impl SqliteStore {
         .await
     }
 
-    pub(crate) async fn heads(&self, origin: Origin, kind: Kind) -> Result<Vec<Head>, StoreError> {
+    /// The last batch of each chain of an origin, also when it was deleted.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn heads(&self, origin: Origin, kind: Kind) -> Result<Vec<Head>, StoreError> {
         self.read(move |connection| {
             connection
                 .prepare_cached(
                     "SELECT bucket, epoch, head FROM chain WHERE origin = ?1 AND lobby = ?2
                      ORDER BY bucket",
                 )?
-                .query_map(params![origin.0, kind == Kind::Lobby], |row| {
+                .query_map(params![origin.0, kind], |row| {
                     let bucket: u32 = row.get(0)?;
                     Ok(Head {
                         bucket: BucketId::try_from(bucket)
@@ -312,7 +296,12 @@ impl SqliteStore {
         .await
     }
 
-    pub(crate) async fn forks(&self) -> Result<Vec<Fork>, StoreError> {
+    /// The proofs of forks, one for each origin that has forked.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn forks(&self) -> Result<Vec<Fork>, StoreError> {
         self.read(move |connection| {
             connection
                 .prepare_cached("SELECT proof FROM fork ORDER BY origin")?
@@ -339,10 +328,7 @@ fn epoch_headers(
              WHERE c.origin = ?1 AND c.lobby = ?2 AND b.id NOT IN (SELECT batch FROM expiring)
              ORDER BY c.bucket",
         )?
-        .query_map(
-            params![origin.0, kind == Kind::Lobby, integer(epoch)],
-            header,
-        )?
+        .query_map(params![origin.0, kind, integer(epoch)], header)?
         .collect()
 }
 
@@ -366,16 +352,10 @@ fn gone<T>(
         .query_row(params![bucket.get(), origin.0], |row| row.get(0))
         .optional()?
         .flatten();
-    if through.is_none_or(|through| integer(number) > through) {
-        return Ok(Found::Nothing);
-    }
-    let oldest: Option<i64> = connection
-        .prepare_cached(
-            "SELECT min(epoch) FROM batch WHERE bucket = ?1 AND origin = ?2
-             AND id NOT IN (SELECT batch FROM expiring)",
-        )?
-        .query_row(params![bucket.get(), origin.0], |row| row.get(0))?;
-    Ok(Found::Expired {
-        oldest: oldest.map(unsigned),
-    })
+    Ok(
+        match through.is_some_and(|through| integer(number) <= through) {
+            true => Found::Expired,
+            false => Found::Nothing,
+        },
+    )
 }

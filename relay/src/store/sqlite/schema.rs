@@ -2,7 +2,7 @@
 
 use std::{fs::File, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duration};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ToSql, Transaction, TransactionBehavior, types::ToSqlOutput};
 use tessera::wire::{BucketCount, CellSize, Origin, OriginKey};
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     },
     view::VIEW,
 };
-use crate::{files::PathError, random};
+use crate::{files::PathError, random, store::Kind};
 
 pub(super) const VERSION: u32 = 4;
 
@@ -336,6 +336,13 @@ fn new_key(transaction: &Transaction<'_>) -> rusqlite::Result<OriginKey> {
     put_setting(transaction, ORIGIN_SEED, key.seed().expose())?;
     put_setting(transaction, ORIGIN, &key.origin().0)?;
     Ok(key)
+}
+
+/// The value of the columns `lobby`.
+impl ToSql for Kind {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok((*self == Self::Lobby).into())
+    }
 }
 
 /// Converts to SQLite's signed integers, into which epochs and times fit.

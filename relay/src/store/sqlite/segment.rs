@@ -13,7 +13,7 @@ use super::{
 };
 use crate::store::{
     Segment, Window,
-    run::{Link, Run, complete},
+    run::{Run, complete},
 };
 
 /// A complete segment that is not yet stored.
@@ -51,7 +51,7 @@ fn open_batches(
     connection: &Connection,
     bucket: BucketId,
     origin: Origin,
-) -> rusqlite::Result<Vec<Link>> {
+) -> rusqlite::Result<Vec<Run>> {
     connection
         .prepare_cached(
             "SELECT epoch, closed_at, length(bytes) FROM batch
@@ -60,11 +60,8 @@ fn open_batches(
              AND id NOT IN (SELECT batch FROM expiring) ORDER BY epoch",
         )?
         .query_map(params![bucket.get(), origin.0], |row| {
-            Ok(Link {
-                epoch: unsigned(row.get(0)?),
-                closed_at: UnixTime(unsigned(row.get(1)?)),
-                bytes: unsigned(row.get(2)?),
-            })
+            let (epoch, closed_at) = (unsigned(row.get(0)?), unsigned(row.get(1)?));
+            Ok(Run::of(epoch, UnixTime(closed_at), unsigned(row.get(2)?)))
         })?
         .collect()
 }

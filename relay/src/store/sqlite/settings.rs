@@ -31,7 +31,7 @@ pub(super) fn put_setting(
 ) -> rusqlite::Result<()> {
     transaction
         .execute(
-            "INSERT INTO setting (name, value) VALUES (?1, ?2)",
+            "INSERT OR REPLACE INTO setting (name, value) VALUES (?1, ?2)",
             params![name, value],
         )
         .map(drop)

@@ -23,7 +23,10 @@ use super::{
     schema::{self, integer, unsigned},
     settings::{number, put_setting},
 };
-use crate::store::{Assembled, ByKind, ImportedBatch, Kind, StoreError};
+use crate::{
+    epoch::Boundary,
+    store::{ByKind, Kind, SignedBatch, StoreError},
+};
 
 /// `log_seen` is the index of the digests of published cells, by kind, with the
 /// time of their batch and the sequence of its commit or import. A cell that was
@@ -67,10 +70,8 @@ pub(crate) struct Position {
     pub(crate) next: u64,
     /// Its steps that were applied.
     pub(crate) step: u32,
-    /// The epoch of the last close, complete or not.
-    pub(crate) epoch: u64,
-    /// Its nominal boundary.
-    pub(crate) closed_at: UnixTime,
+    /// The last close, complete or not.
+    pub(crate) last: Boundary,
     /// Sequence of the last marker.
     pub(crate) marker: u64,
     /// SHA-256 of the last commit.
@@ -83,8 +84,7 @@ impl Default for Position {
         Self {
             next: 1,
             step: 0,
-            epoch: 0,
-            closed_at: UnixTime(0),
+            last: Boundary::default(),
             marker: 0,
             commit: [0; 32],
         }
@@ -95,7 +95,7 @@ impl Default for Position {
 #[derive(Debug)]
 pub(crate) struct Apply {
     pub(crate) kind: Kind,
-    pub(crate) batches: Vec<Assembled>,
+    pub(crate) batches: Vec<SignedBatch>,
     pub(crate) position: Position,
     /// Sequence of the commit.
     pub(crate) seq: u64,
@@ -106,7 +106,7 @@ pub(crate) struct Apply {
 /// Batches of other origins, to be stored in one transaction.
 #[derive(Debug)]
 pub(crate) struct Imported {
-    pub(crate) batches: Vec<ImportedBatch>,
+    pub(crate) batches: Vec<SignedBatch>,
     /// Sequence of the import.
     pub(crate) seq: u64,
     /// From which sequence the published stream is read again.
@@ -148,8 +148,8 @@ impl SqliteStore {
     /// The batches that an import would store now; fails as that would.
     pub(crate) async fn check_import(
         &self,
-        batches: Vec<ImportedBatch>,
-    ) -> Result<Vec<ImportedBatch>, StoreError> {
+        batches: Vec<SignedBatch>,
+    ) -> Result<Vec<SignedBatch>, StoreError> {
         self.ask(move |writer| writer.write(|tx, parts| import::check(tx, batches, &parts.options)))
             .await
     }
@@ -175,12 +175,7 @@ impl SqliteStore {
             )?;
             let mut seen = HashSet::new();
             for digest in digests {
-                let key = params![
-                    kind == Kind::Lobby,
-                    digest,
-                    integer(from.0),
-                    integer(through)
-                ];
+                let key = params![kind, digest, integer(from.0), integer(through)];
                 if find.exists(key)? {
                     seen.insert(digest);
                 }
@@ -192,7 +187,8 @@ impl SqliteStore {
 
     /// Keeps the level of the store.
     pub(crate) async fn set_level(&self, level: u32) -> Result<(), StoreError> {
-        self.ask(move |writer| writer.write(|tx, _| set_level(tx, level)))
+        let level = level.to_be_bytes();
+        self.ask(move |writer| writer.write(|tx, _| Ok(put_setting(tx, LEVEL, &level)?)))
             .await
     }
 
@@ -208,15 +204,9 @@ impl SqliteStore {
     }
 }
 
-/// Writes the level of the store.
-fn set_level(tx: &Transaction<'_>, level: u32) -> Result<(), WriteError> {
-    tx.execute("DELETE FROM setting WHERE name = ?1", [LEVEL])?;
-    Ok(put_setting(tx, LEVEL, &level.to_be_bytes())?)
-}
-
 /// Writes a step of a close.
 pub(super) fn apply(tx: &Transaction<'_>, apply: &Apply) -> Result<(), WriteError> {
-    let (lobby, position) = (apply.kind == Kind::Lobby, &apply.position);
+    let position = &apply.position;
     for batch in &apply.batches {
         close::write(tx, batch)?;
         see(tx, batch, apply.seq)?;
@@ -228,11 +218,11 @@ pub(super) fn apply(tx: &Transaction<'_>, apply: &Apply) -> Result<(), WriteErro
              marker = ?6, commit_hash = ?7",
     )?
     .execute(params![
-        lobby,
+        apply.kind,
         integer(position.next),
         position.step,
-        integer(position.epoch),
-        integer(position.closed_at.0),
+        integer(position.last.epoch),
+        integer(position.last.at.0),
         integer(position.marker),
         position.commit
     ])?;
@@ -257,14 +247,14 @@ pub(super) fn apply_import(
             Err(WriteError::Store(StoreError::Unlinked | StoreError::Misused)) => (),
             Err(error) => return Err(error),
         }
-        see(tx, batch.assembled(), imported.seq)?;
+        see(tx, batch, imported.seq)?;
     }
     read_from(tx, imported.read_from)?;
     Ok(new)
 }
 
 /// Counts the cells of a batch as published by the message with this sequence.
-fn see(tx: &Transaction<'_>, batch: &Assembled, seq: u64) -> Result<(), WriteError> {
+fn see(tx: &Transaction<'_>, batch: &SignedBatch, seq: u64) -> Result<(), WriteError> {
     let mut digests = batch.digests();
     digests.sort_unstable();
     let mut insert = tx.prepare_cached(
@@ -302,7 +292,7 @@ fn sweep(
         "DELETE FROM log_seen WHERE lobby = ?1 AND digest >= ?2 AND digest <= ?3 AND closed_at < ?4",
     )?
     .execute(params![
-        kind == Kind::Lobby,
+        kind,
         [first],
         [[last].as_slice(), &[0xFF; 31]].concat(),
         integer(before.0)
@@ -349,8 +339,10 @@ fn read_state(connection: &Connection, own: &Origin) -> rusqlite::Result<ViewSta
         let position = Position {
             next: unsigned(row.get(1)?),
             step: row.get(2)?,
-            epoch: unsigned(row.get(3)?),
-            closed_at: UnixTime(unsigned(row.get(4)?)),
+            last: Boundary {
+                epoch: unsigned(row.get(3)?),
+                at: UnixTime(unsigned(row.get(4)?)),
+            },
             marker: unsigned(row.get(5)?),
             commit: row.get(6)?,
         };

@@ -13,12 +13,12 @@ use super::{
     error::{WriteError, store_error},
     expire, import,
     parts::Parts,
-    reader_gate::ReaderGate,
+    readers::ReaderGate,
     schema,
     settings::{self, hold_name},
     view::{self, Apply, Imported},
 };
-use crate::store::{ByKind, Closing, ImportedBatch, Kind, Post, StoreError};
+use crate::store::{ByKind, Closing, Kind, Post, SignedBatch, StoreError};
 
 /// Maximum number of cells of one commit; further posts wait for the next.
 const GROUP_CELLS: usize = 1024;
@@ -29,24 +29,15 @@ const BUSY: Duration = Duration::from_secs(5);
 /// How long the write-ahead log's truncation waits for another process.
 const TRUNCATE_BUSY: Duration = Duration::from_millis(20);
 
-pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+type Reply = oneshot::Sender<Result<(), StoreError>>;
 
 /// A request to the writer.
 pub(super) enum Job {
     /// Posts that wait at the same time are stored together.
-    Put(Post, Reply<()>),
+    Put(Post, Reply),
+    /// Work that is done even if nobody waits for it any more.
     Run(Box<dyn FnOnce(&mut Writer) + Send>),
-    Stop(Reply<()>),
-}
-
-impl Job {
-    /// Work for the writer. It is done even if nobody waits for the reply.
-    pub(super) fn run<T: Send + 'static>(
-        work: impl FnOnce(&mut Writer) -> Result<T, StoreError> + Send + 'static,
-        reply: Reply<T>,
-    ) -> Self {
-        Self::Run(Box::new(|writer| reply_with(reply, work(writer))))
-    }
+    Stop(Reply),
 }
 
 /// The state of the thread.
@@ -70,14 +61,14 @@ impl Writer {
                     let (posts, replies, other) = gather(post, reply, &mut jobs);
                     next = other;
                     for (reply, result) in replies.into_iter().zip(self.put(&posts)) {
-                        reply_with(reply, result);
+                        let _ = reply.send(result);
                     }
                 }
                 Job::Run(work) => work(&mut self),
                 Job::Stop(reply) => {
                     let _ = self.truncate_log(BUSY);
                     drop((self, lock));
-                    reply_with(reply, Ok(()));
+                    let _ = reply.send(Ok(()));
                     return;
                 }
             }
@@ -185,8 +176,8 @@ impl Writer {
         self.trim_log()
     }
 
-    pub(super) fn import(&mut self, batches: &[ImportedBatch]) -> Result<(), StoreError> {
-        let bytes = batches.iter().map(|batch| batch.assembled().bytes.len());
+    pub(super) fn import(&mut self, batches: &[SignedBatch]) -> Result<(), StoreError> {
+        let bytes = batches.iter().map(|batch| batch.bytes.len());
         if !self.has_room(bytes.sum::<usize>() as u64)? {
             return Err(StoreError::Full);
         }
@@ -210,7 +201,7 @@ impl Writer {
     /// Returns `true` if there was anything to delete.
     pub(super) fn expire(&mut self, kind: Kind, before: UnixTime) -> Result<bool, StoreError> {
         let secure = |connection: &Connection, on| {
-            schema::secure_delete(connection, on).map_err(|error| store_error(&error))
+            schema::secure_delete(connection, on).map_err(store_error)
         };
         secure(&self.connection, true)?;
         let expired = self.write(|tx, _| expire::expire(tx, kind, before));
@@ -229,9 +220,10 @@ impl Writer {
 
     pub(super) fn hold(&mut self, kind: Kind, held: bool) -> Result<(), StoreError> {
         self.write(|tx, _| {
-            tx.execute("DELETE FROM setting WHERE name = ?1", [hold_name(kind)])?;
-            if held {
-                settings::put_setting(tx, hold_name(kind), &[])?;
+            let name = hold_name(kind);
+            match held {
+                true => settings::put_setting(tx, name, &[])?,
+                false => drop(tx.execute("DELETE FROM setting WHERE name = ?1", [name])?),
             }
             Ok(())
         })
@@ -294,7 +286,7 @@ impl Writer {
         let again = cost(self.parts.queue.len(), self.parts.options.cell_size);
         self.disk
             .has_room(&self.connection, bytes.saturating_add(again))
-            .map_err(|error| store_error(&error))
+            .map_err(store_error)
     }
 
     /// Records whether the store can be written, and logs changes.
@@ -329,9 +321,9 @@ impl Writer {
 /// Collects this post and those that follow it, up to the first other job.
 fn gather(
     post: Post,
-    reply: Reply<()>,
+    reply: Reply,
     jobs: &mut mpsc::Receiver<Job>,
-) -> (Vec<Post>, Vec<Reply<()>>, Option<Job>) {
+) -> (Vec<Post>, Vec<Reply>, Option<Job>) {
     let mut cells = post.entries.len();
     let (mut posts, mut replies) = (vec![post], vec![reply]);
     while cells < GROUP_CELLS {
@@ -346,8 +338,4 @@ fn gather(
         }
     }
     (posts, replies, None)
-}
-
-fn reply_with<T>(reply: Reply<T>, result: Result<T, StoreError>) {
-    let _ = reply.send(result);
 }

@@ -9,7 +9,7 @@ use tessera::{
 };
 use tessera_relay::{
     random,
-    store::{Found, ImportedBatch, Kind, OriginState, Store, StoreError, Window, root},
+    store::{Found, Kind, OriginState, SignedBatch, Store, StoreError, Window, root},
 };
 
 use super::{EVERYTHING, Open, cells, close, expire, headers, holds};
@@ -51,7 +51,7 @@ impl Foreign {
         epoch: u64,
         closed_at: u64,
         cells: &[Cell],
-    ) -> ImportedBatch {
+    ) -> SignedBatch {
         let head = self.heads.get_mut(bucket.get() as usize);
         let prev = head
             .as_ref()
@@ -66,27 +66,29 @@ impl Foreign {
         if let Some(head) = head {
             *head = header.hash();
         }
-        ImportedBatch::verify(bytes).unwrap()
+        SignedBatch::parse(bytes).unwrap()
     }
 
     /// The batches of both buckets, with three cells each.
-    fn epoch(&mut self, epoch: u64) -> Vec<ImportedBatch> {
+    fn epoch(&mut self, epoch: u64) -> Vec<SignedBatch> {
         [bucket(0), bucket(1)]
             .map(|bucket| self.batch(bucket, epoch, epoch * 10 + 10, &[cell(), cell(), cell()]))
             .to_vec()
     }
 }
 
-fn bytes(batch: &ImportedBatch) -> Vec<u8> {
-    batch.assembled().bytes.clone()
+fn bytes(batch: &SignedBatch) -> Vec<u8> {
+    batch.bytes.clone()
 }
 
-fn all_headers(batches: &[ImportedBatch]) -> Vec<BatchHeader> {
-    batches.iter().map(|batch| batch.header().clone()).collect()
+fn all_headers(batches: &[SignedBatch]) -> Vec<BatchHeader> {
+    batches.iter().map(|batch| batch.header.clone()).collect()
 }
 
 async fn of(store: &impl Store, foreign: &Foreign) -> Vec<BatchHeader> {
     store
+        .published()
+        .unwrap()
         .headers(foreign.key.origin(), Kind::Numbered, None, 1000, EVERYTHING)
         .await
         .unwrap()
@@ -108,8 +110,10 @@ pub(super) async fn imported_batches_are_served_unchanged<S: Store, O: Open<S>>(
     drop(store);
     let store = o.open();
     for batch in &all {
-        let header = batch.header();
+        let header = &batch.header;
         let found = store
+            .published()
+            .unwrap()
             .batch(header.bucket, header.origin, header.epoch)
             .await;
         assert_eq!(found, Ok(Found::Held(bytes(batch))));
@@ -119,7 +123,13 @@ pub(super) async fn imported_batches_are_served_unchanged<S: Store, O: Open<S>>(
         through: 5,
         ..EVERYTHING
     };
-    let visible = store.contents(bucket(0), window).await.unwrap().batches;
+    let visible = store
+        .published()
+        .unwrap()
+        .contents(bucket(0), window)
+        .await
+        .unwrap()
+        .batches;
     let epochs = |of| -> Vec<u64> {
         let visible = visible.iter().filter(|header| header.origin == of);
         visible.map(|header| header.epoch).collect()
@@ -175,12 +185,12 @@ pub(super) async fn a_batch_of_other_parameters_is_not_imported<S: Store, O: Ope
         prev: BatchHeader::NO_PREV,
     };
     let (_, small) = Batch::build(&place, &[], size, &foreign.key).unwrap();
-    for batch in [strange, ImportedBatch::verify(small).unwrap()] {
+    for batch in [strange, SignedBatch::parse(small).unwrap()] {
         assert_eq!(store.import(vec![batch]).await, Err(StoreError::Misused));
     }
     let mut altered = bytes(&foreign.epoch(6)[0]);
     *altered.last_mut().unwrap() ^= 1;
-    assert!(ImportedBatch::verify(altered).is_err());
+    assert!(SignedBatch::parse(altered).is_err());
     assert_eq!(of(&store, &foreign).await, []);
 }
 
@@ -200,10 +210,14 @@ pub(super) async fn a_chain_is_entered_anywhere_and_goes_on_after_retention<
         Err(StoreError::Unlinked)
     );
     expire(&store, 41).await;
-    let (origin, gone) = (foreign.key.origin(), epochs[2][0].header().epoch);
+    let (origin, gone) = (foreign.key.origin(), epochs[2][0].header.epoch);
     assert_eq!(
-        store.batch(bucket(0), origin, gone).await,
-        Ok(Found::Expired { oldest: None })
+        store
+            .published()
+            .unwrap()
+            .batch(bucket(0), origin, gone)
+            .await,
+        Ok(Found::Expired)
     );
     // Epoch 4 was never here, and nothing that it follows is left.
     store.import(epochs[4].clone()).await.unwrap();
@@ -252,9 +266,19 @@ pub(super) async fn imported_runs_become_the_same_segments<S: Store, O: Open<S>>
         let batch = foreign.batch(bucket(0), epoch, hour * 3600, &[cell()]);
         store.import(vec![batch]).await.unwrap();
     }
-    let before = store.contents(bucket(0), EVERYTHING).await.unwrap();
+    let before = store
+        .published()
+        .unwrap()
+        .contents(bucket(0), EVERYTHING)
+        .await
+        .unwrap();
     store.seal(&[bucket(0), bucket(1)]).await.unwrap();
-    let after = store.contents(bucket(0), EVERYTHING).await.unwrap();
+    let after = store
+        .published()
+        .unwrap()
+        .contents(bucket(0), EVERYTHING)
+        .await
+        .unwrap();
     assert_eq!((before.segments.len(), before.batches.len()), (0, 3));
     assert_eq!((after.segments.len(), after.batches.len()), (1, 1));
     let segment = after.segments[0];
@@ -263,6 +287,8 @@ pub(super) async fn imported_runs_become_the_same_segments<S: Store, O: Open<S>>
         (foreign.key.origin(), 1, 2)
     );
     let found = store
+        .published()
+        .unwrap()
         .segment(bucket(0), segment.origin, segment.number)
         .await;
     assert!(matches!(found, Ok(Found::Held(_))), "{found:?}");
@@ -279,7 +305,12 @@ pub(super) async fn the_state_of_each_origin_is_known<S: Store, O: Open<S>>(o: O
         through: 3,
         ..EVERYTHING
     };
-    let states = store.origins(Kind::Numbered, window).await.unwrap();
+    let states = store
+        .published()
+        .unwrap()
+        .origins(Kind::Numbered, window)
+        .await
+        .unwrap();
     let state = |origin| *states.iter().find(|state| state.origin == origin).unwrap();
     assert_eq!(states.len(), 2);
     let newest = OriginState {
@@ -292,24 +323,42 @@ pub(super) async fn the_state_of_each_origin_is_known<S: Store, O: Open<S>>(o: O
     assert_eq!(state(foreign.key.origin()), newest);
     let own = state(store.origin());
     assert_eq!((own.oldest, own.epoch), (3, 3), "epoch 5 is not published");
-    assert!(store.origins(Kind::Lobby, window).await.unwrap().is_empty());
+    assert!(
+        store
+            .published()
+            .unwrap()
+            .origins(Kind::Lobby, window)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 
     // Pages hold whole epochs.
     let page = async |after, most| {
         let of = foreign.key.origin();
-        let page = store.headers(of, Kind::Numbered, after, most, window).await;
+        let page = store
+            .published()
+            .unwrap()
+            .headers(of, Kind::Numbered, after, most, window)
+            .await;
         page.unwrap()
     };
     assert_eq!(page(Some(1), 3).await, all_headers(&epochs[1..3].concat()));
     assert_eq!(page(Some(3), 100).await, all_headers(&epochs[3]));
     let own = store
+        .published()
+        .unwrap()
         .headers(store.origin(), Kind::Numbered, None, 100, window)
         .await
         .unwrap();
     assert_eq!(own.len(), 2);
-    let heads = store.heads(foreign.key.origin(), Kind::Numbered).await;
+    let heads = store
+        .published()
+        .unwrap()
+        .heads(foreign.key.origin(), Kind::Numbered)
+        .await;
     let heads: Vec<_> = heads.unwrap().iter().map(|h| (h.epoch, h.hash)).collect();
-    let expected = epochs[3].iter().map(|batch| (4, batch.header().hash()));
+    let expected = epochs[3].iter().map(|batch| (4, batch.header.hash()));
     assert_eq!(heads, expected.collect::<Vec<_>>());
 }
 
@@ -328,12 +377,16 @@ pub(super) async fn a_fork_is_kept_for_ever<S: Store, O: Open<S>>(o: O) {
         };
         Fork::prove(&header(1), &header(closed_at)).unwrap()
     };
-    assert_eq!(store.forks().await.unwrap(), []);
+    assert_eq!(store.published().unwrap().forks().await.unwrap(), []);
     store.keep_fork(fork(2)).await.unwrap();
     store.keep_fork(fork(3)).await.unwrap();
     expire(&store, u64::MAX).await;
     store.shutdown().await;
     drop(store);
     let store = o.open();
-    assert_eq!(store.forks().await.unwrap(), [fork(2)], "the first one");
+    assert_eq!(
+        store.published().unwrap().forks().await.unwrap(),
+        [fork(2)],
+        "the first one"
+    );
 }

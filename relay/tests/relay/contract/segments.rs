@@ -25,7 +25,13 @@ async fn segments(store: &impl Store, through: u64) -> Vec<SegmentRef> {
         through,
         ..EVERYTHING
     };
-    store.contents(bucket(0), window).await.unwrap().segments
+    store
+        .published()
+        .unwrap()
+        .contents(bucket(0), window)
+        .await
+        .unwrap()
+        .segments
 }
 
 /// Numbers, first and last epochs.
@@ -38,14 +44,23 @@ fn places(segments: &[SegmentRef]) -> Vec<(u64, u64, u64)> {
 
 /// The batches of a listed segment.
 async fn read_segment(store: &impl Store, listed: &SegmentRef) -> Vec<Vec<u8>> {
-    let found = store.segment(bucket(0), listed.origin, listed.number).await;
+    let found = store
+        .published()
+        .unwrap()
+        .segment(bucket(0), listed.origin, listed.number)
+        .await;
     let Ok(Found::Held(segment)) = found else {
         panic!("{found:?}");
     };
     assert_eq!(segment.listed, *listed);
     let mut bytes = Vec::new();
     for epoch in segment.epochs {
-        let Ok(Found::Held(batch)) = store.batch(bucket(0), listed.origin, epoch).await else {
+        let Ok(Found::Held(batch)) = store
+            .published()
+            .unwrap()
+            .batch(bucket(0), listed.origin, epoch)
+            .await
+        else {
             panic!("no batch {epoch}");
         };
         bytes.extend(batch);
@@ -79,10 +94,18 @@ pub(super) async fn a_run_becomes_a_segment_when_a_later_batch_starts_the_next<
     store.seal(&[bucket(0), bucket(1)]).await.unwrap();
     assert_eq!(segments(&store, 13).await, listed, "and each segment");
     for wrong in [1, u64::MAX] {
-        let found = store.segment(bucket(0), store.origin(), wrong).await;
+        let found = store
+            .published()
+            .unwrap()
+            .segment(bucket(0), store.origin(), wrong)
+            .await;
         assert_eq!(found, Ok(Found::Nothing));
     }
-    let found = store.segment(bucket(0), Origin([7; 32]), 0).await;
+    let found = store
+        .published()
+        .unwrap()
+        .segment(bucket(0), Origin([7; 32]), 0)
+        .await;
     assert_eq!(found, Ok(Found::Nothing), "another origin's");
     assert_eq!(
         cells(&store, bucket(0), 11).await.len(),
@@ -105,7 +128,12 @@ pub(super) async fn a_segment_is_listed_once_the_next_batch_is_visible<S: Store,
             through,
             ..EVERYTHING
         };
-        let seen = store.contents(bucket(0), window).await.unwrap();
+        let seen = store
+            .published()
+            .unwrap()
+            .contents(bucket(0), window)
+            .await
+            .unwrap();
         assert_eq!(places(&seen.segments), segments, "through {through}");
         let epochs: Vec<_> = seen.batches.iter().map(|header| header.epoch).collect();
         assert_eq!(epochs, batches, "through {through}");
@@ -132,7 +160,12 @@ pub(super) async fn a_segment_expires_as_a_whole_after_its_last_batch<S: Store, 
         from: UnixTime(5 * 3600 + 1),
         ..EVERYTHING
     };
-    let seen = store.contents(bucket(0), window).await.unwrap();
+    let seen = store
+        .published()
+        .unwrap()
+        .contents(bucket(0), window)
+        .await
+        .unwrap();
     assert_eq!(
         places(&seen.segments),
         [(1, 12, 12)],
@@ -142,13 +175,31 @@ pub(super) async fn a_segment_expires_as_a_whole_after_its_last_batch<S: Store, 
 
     expire(&store, 5 * 3600 + 1).await;
     assert_eq!(places(&segments(&store, 13).await), [(1, 12, 12)]);
-    let gone = Found::Expired { oldest: Some(12) };
-    assert_eq!(store.segment(bucket(0), origin, 0).await, Ok(gone));
+    let gone = Found::Expired;
+    assert_eq!(
+        store
+            .published()
+            .unwrap()
+            .segment(bucket(0), origin, 0)
+            .await,
+        Ok(gone)
+    );
     for epoch in [10, 11] {
-        let gone = Found::Expired { oldest: Some(12) };
-        assert_eq!(store.batch(bucket(0), origin, epoch).await, Ok(gone));
+        let gone = Found::Expired;
+        assert_eq!(
+            store
+                .published()
+                .unwrap()
+                .batch(bucket(0), origin, epoch)
+                .await,
+            Ok(gone)
+        );
     }
-    let other = store.segment(bucket(0), Origin([7; 32]), 0).await;
+    let other = store
+        .published()
+        .unwrap()
+        .segment(bucket(0), Origin([7; 32]), 0)
+        .await;
     assert_eq!(other, Ok(Found::Nothing));
     // Its digest is known as long as its segment exists, and not longer.
     store.put(posted.clone()).await.unwrap();
@@ -203,8 +254,13 @@ pub(super) async fn many_cells_are_deleted_in_many_steps<S: Store, O: Open<S>>(o
     let mut steps = 0;
     while store.expire(Kind::Numbered, UnixTime(61)).await.unwrap() {
         steps += 1;
-        let found = store.batch(bucket(0), store.origin(), 5).await.unwrap();
-        assert_eq!(found, Found::Expired { oldest: None }, "gone at once");
+        let found = store
+            .published()
+            .unwrap()
+            .batch(bucket(0), store.origin(), 5)
+            .await
+            .unwrap();
+        assert_eq!(found, Found::Expired, "gone at once");
         assert_eq!(headers(&store, bucket(0)).await, []);
         // Posts are accepted in between, and a restart continues.
         store.put(entries(bucket(1), 1)).await.unwrap();
@@ -217,15 +273,27 @@ pub(super) async fn many_cells_are_deleted_in_many_steps<S: Store, O: Open<S>>(o
 
 pub(super) async fn suspended_deletes_survive_a_restart<S: Store, O: Open<S>>(o: O) {
     let store = o.open();
-    assert_eq!(store.held(Kind::Numbered).await, Ok(false));
+    assert_eq!(
+        store.published().unwrap().held(Kind::Numbered).await,
+        Ok(false)
+    );
     for _ in 0..2 {
         store.hold(Kind::Numbered, true).await.unwrap();
     }
     store.shutdown().await;
     drop(store);
     let store = o.open();
-    assert_eq!(store.held(Kind::Numbered).await, Ok(true));
-    assert_eq!(store.held(Kind::Lobby).await, Ok(false));
+    assert_eq!(
+        store.published().unwrap().held(Kind::Numbered).await,
+        Ok(true)
+    );
+    assert_eq!(
+        store.published().unwrap().held(Kind::Lobby).await,
+        Ok(false)
+    );
     store.hold(Kind::Numbered, false).await.unwrap();
-    assert_eq!(store.held(Kind::Numbered).await, Ok(false));
+    assert_eq!(
+        store.published().unwrap().held(Kind::Numbered).await,
+        Ok(false)
+    );
 }

@@ -10,7 +10,7 @@ use tessera_relay::{
     random,
     store::{
         Closing, Found, Kind, SqliteStore, Store, StoreError,
-        log::{LogStore, StateDir, adopt, first_steps},
+        log::{LogConfig, LogStore, StateDir, adopt, first_steps},
         sqlite::{History, OpenError, check},
     },
 };
@@ -44,8 +44,19 @@ async fn close(store: &impl Store, buckets: &[BucketId], epoch: u64) {
 async fn batches(store: &impl Store) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for of in [bucket(0), bucket(1), BucketId::LOBBY] {
-        for header in store.contents(of, EVERYTHING).await.unwrap().batches {
-            let found = store.batch(of, header.origin, header.epoch).await;
+        for header in store
+            .published()
+            .unwrap()
+            .contents(of, EVERYTHING)
+            .await
+            .unwrap()
+            .batches
+        {
+            let found = store
+                .published()
+                .unwrap()
+                .batch(of, header.origin, header.epoch)
+                .await;
             let Ok(Found::Held(bytes)) = found else {
                 panic!("{found:?}");
             };
@@ -105,7 +116,7 @@ async fn a_moved_store_goes_on_in_every_process() {
         let steps = first_steps(&history).unwrap();
         assert_eq!(steps, [5, 2]);
         let state = StateDir::continuing(&first, history.seed(), steps).unwrap();
-        let config = options(2048, 2, RULE).config;
+        let config = LogConfig::new(&options(2048, 2, RULE));
         adopt(&servers.connect(), &config, &history).await.unwrap();
         history.retire().unwrap();
         state
@@ -128,14 +139,20 @@ async fn a_moved_store_goes_on_in_every_process() {
     close(&one, &[bucket(0), bucket(1)], 5).await;
     close(&one, &[BucketId::LOBBY], 8).await;
     for of in [bucket(0), bucket(1), BucketId::LOBBY] {
-        let headers: Vec<BatchHeader> = one.contents(of, EVERYTHING).await.unwrap().batches;
+        let headers: Vec<BatchHeader> = one
+            .published()
+            .unwrap()
+            .contents(of, EVERYTHING)
+            .await
+            .unwrap()
+            .batches;
         assert!(
             headers
                 .windows(2)
                 .all(|two| two[1].follows(&two[0]).is_ok())
         );
     }
-    let found = one.batch(bucket(0), origin, 5).await;
+    let found = one.published().unwrap().batch(bucket(0), origin, 5).await;
     let Ok(Found::Held(bytes)) = found else {
         panic!("{found:?}");
     };
@@ -179,7 +196,7 @@ async fn a_store_is_moved_into_an_empty_log_only() {
     store.shutdown().await;
     drop(store);
     let (servers, history) = (Servers::new(1), old.history().unwrap());
-    let config = options(2048, 2, RULE).config;
+    let config = LogConfig::new(&options(2048, 2, RULE));
     let log = servers.connect();
     adopt(&log, &config, &history).await.unwrap();
     let before = servers.messages(tessera_relay::store::log::Stream::Published);

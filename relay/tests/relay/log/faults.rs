@@ -6,7 +6,7 @@ use tessera_relay::{
     random,
     store::{
         Store as _, StoreError,
-        log::{LogOpenError, LogStore, StateDir, Stream, initialize},
+        log::{LogConfig, LogOpenError, LogStore, StateDir, Stream, initialize},
     },
 };
 
@@ -53,7 +53,7 @@ async fn a_process_with_another_configuration_is_refused() {
     let refused = open(2, CoverRule::Fixed(4)).await;
     assert!(matches!(refused, Err(LogOpenError::NotInitialized)));
     let log = servers.connect();
-    let config = options(2048, 2, CoverRule::Fixed(4)).config;
+    let config = LogConfig::new(&options(2048, 2, CoverRule::Fixed(4)));
     initialize(&log, &config).await.unwrap();
     assert!(initialize(&log, &config).await.is_err(), "once only");
     open(2, CoverRule::Fixed(4)).await.unwrap();

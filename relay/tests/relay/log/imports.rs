@@ -3,7 +3,7 @@
 use tessera::wire::{BucketId, Cell, CellSize, PostEntry, cover_cell};
 use tessera_relay::{
     random,
-    store::{ImportedBatch, Kind, Store as _, StoreError, log::Stream},
+    store::{Kind, SignedBatch, Store as _, StoreError, log::Stream},
 };
 
 use super::{
@@ -21,11 +21,11 @@ fn cells(count: usize) -> Vec<Cell> {
     (0..count).map(cell).collect()
 }
 
-async fn holds(team: &Team, member: usize, batch: &ImportedBatch) -> bool {
-    let header = batch.header();
+async fn holds(team: &Team, member: usize, batch: &SignedBatch) -> bool {
+    let header = &batch.header;
     let place = (header.bucket.get(), header.origin.0, header.epoch);
     let held = team.batches(member).await.remove(&place);
-    held.as_ref() == Some(&batch.assembled().bytes)
+    held.as_ref() == Some(&batch.bytes)
 }
 
 #[tokio::test(flavor = "multi_thread")]

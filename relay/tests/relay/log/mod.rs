@@ -12,15 +12,11 @@ mod versions;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tempfile::TempDir;
-use tessera::wire::{BucketCount, CellSize};
 use tessera_relay::{
     cover::CoverRule,
     store::{
         ByKind,
-        log::{
-            Fault, Limits, LogConfig, LogOptions, LogStore, Shared, StateDir, initialize, raise,
-        },
-        queue::Capacity,
+        log::{Fault, Limits, LogConfig, LogOptions, LogStore, StateDir, initialize, raise},
     },
 };
 
@@ -29,31 +25,14 @@ use crate::{contract, cover};
 
 /// The parameters of a process; `capacity` as in the tests of SQLite.
 pub(crate) fn options(cell_size: u32, buckets: u32, rule: CoverRule) -> LogOptions {
-    let size = CellSize::try_from(cell_size).unwrap();
-    let capacity = Capacity {
-        batch_cells: 2000,
-        numbered_cells: 8000,
-        ..Capacity::new(CellSize::DEFAULT, 32 << 20, 4, 60)
-    };
-    let config = LogConfig::new(&Shared {
-        cell_size,
-        buckets,
-        epochs: [10, 10],
-        retentions: [1000, 1000],
-        batch_cells: capacity.batch_cells,
-        patience: [capacity.numbered_patience, capacity.lobby_patience],
-        cover: &rule,
-    });
     LogOptions {
-        config,
-        cell_size: size,
-        buckets: BucketCount::try_from(buckets).unwrap(),
-        capacity,
+        view: crate::sqlite::options(cell_size, buckets),
+        epochs: ByKind::new(|_| 10),
+        retentions: ByKind::new(|_| 1000),
         rules: ByKind {
             numbered: rule,
             lobby: CoverRule::FillTo(16),
         },
-        disk: None,
         rank: 0,
         post_tick: Duration::ZERO,
         limits: Limits {
@@ -96,7 +75,8 @@ impl contract::Open<LogStore<MemoryLog>> for Alone {
             let directory = match self.path().exists() {
                 true => StateDir::open(&self.path()),
                 false => {
-                    initialize(&log, &options.config).await.unwrap();
+                    let config = LogConfig::new(&options);
+                    initialize(&log, &config).await.unwrap();
                     let created = StateDir::create(&self.path()).unwrap();
                     raise(&log, created.seed()).await.unwrap();
                     Ok(created)

@@ -18,9 +18,10 @@ use tessera::{
 use tessera_relay::{
     cover::CoverRule,
     store::{
-        Closing, Found, Kind, Store as _, StoreError, Window,
+        ByKind, Closing, Found, Kind, Store as _, StoreError, Window,
         log::{
-            Broken, Fault, LEVEL, LogOpenError, LogOptions, LogStore, StateDir, initialize, raise,
+            Broken, Fault, LEVEL, LogConfig, LogOpenError, LogOptions, LogStore, StateDir,
+            initialize, raise,
         },
         queue::Capacity,
     },
@@ -96,9 +97,8 @@ impl Team {
             StateDir::admit(&team.path(number), first.seed(), keys).unwrap();
         }
         drop(first);
-        initialize(&team.servers.connect(), &team.options(0).config)
-            .await
-            .unwrap();
+        let config = LogConfig::new(&team.options(0));
+        initialize(&team.servers.connect(), &config).await.unwrap();
         for number in 0..count {
             let member = team.open(number).await;
             team.members.push(member);
@@ -120,10 +120,9 @@ impl Team {
         let size = CellSize::try_from(1024).unwrap();
         let mut options = options(1024, BUCKETS.len() as u32, RULE);
         // Small enough that cells are left behind and that a close has several steps.
-        options.capacity = Capacity {
+        options.view.capacity = Capacity {
             batch_cells: 40,
-            numbered_cells: 4000,
-            lobby_cells: 4000,
+            cells: ByKind::new(|_| 4000),
             ..Capacity::new(size, 32 << 20, 4, 60)
         };
         options.limits.step = 1;
@@ -196,9 +195,18 @@ impl Team {
         };
         let mut all = BTreeMap::new();
         for bucket in BUCKETS.into_iter().map(bucket).chain([BucketId::LOBBY]) {
-            let contents = store.contents(bucket, window).await.unwrap();
+            let contents = store
+                .published()
+                .unwrap()
+                .contents(bucket, window)
+                .await
+                .unwrap();
             for header in contents.batches {
-                let found = store.batch(bucket, header.origin, header.epoch).await;
+                let found = store
+                    .published()
+                    .unwrap()
+                    .batch(bucket, header.origin, header.epoch)
+                    .await;
                 let Ok(Found::Held(bytes)) = found else {
                     panic!("{found:?}");
                 };

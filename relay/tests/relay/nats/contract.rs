@@ -8,7 +8,7 @@ use tessera_relay::{
     cover::CoverRule,
     replica::streams::{self, Limits},
     store::log::{
-        LogStore, StateDir, initialize,
+        LogConfig, LogStore, StateDir, initialize,
         nats::{Nats, NatsOptions},
         raise,
     },
@@ -48,7 +48,7 @@ impl OnServer {
             let body = serde_json::to_value(&config).unwrap();
             let _: serde_json::Value = log.api(&subject, &body).await.unwrap();
         }
-        let settings = options(2048, 2, CoverRule::Fixed(4)).config;
+        let settings = LogConfig::new(&options(2048, 2, CoverRule::Fixed(4)));
         initialize(&log, &settings).await.unwrap();
         raise(&log, state.seed()).await.unwrap();
     }

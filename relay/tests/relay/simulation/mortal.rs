@@ -12,7 +12,7 @@ use tessera::{
     base::UnixTime,
     wire::{BucketId, Fork, Origin},
 };
-use tessera_relay::store::{Closing, ImportedBatch, Kind, Post, SqliteStore, Store, StoreError};
+use tessera_relay::store::{Closing, Kind, Post, SignedBatch, SqliteStore, Store, StoreError};
 
 /// Counts the steps that write; crashes before or after one of them, and does
 /// nothing from then on.
@@ -105,7 +105,7 @@ impl<S: Store> Store for Mortal<S> {
         self.step(self.store.hold(kind, held)).await
     }
 
-    async fn import(&self, batches: Vec<ImportedBatch>) -> Result<(), StoreError> {
+    async fn import(&self, batches: Vec<SignedBatch>) -> Result<(), StoreError> {
         self.step(self.store.import(batches)).await
     }
 

@@ -65,6 +65,9 @@ impl Reader {
         published: Published,
         clock: &Clock,
     ) {
+        let Ok(store) = store.published() else {
+            return;
+        };
         for b in [bucket(0), bucket(1)] {
             let Ok(contents) = store.contents(b, published.into()).await else {
                 return;

@@ -9,7 +9,7 @@ use tessera_relay::{
     epoch::{Engine, PublishedEpochs, Schedule, Settings},
     random,
     store::{
-        Kind, SqliteStore, Store, StoreError,
+        ByKind, Kind, SqliteStore, Store, StoreError,
         queue::Capacity,
         sqlite::{Options, check},
     },
@@ -35,7 +35,10 @@ pub(super) fn options() -> Options {
         // Small enough that some epochs leave cells behind.
         capacity: Capacity {
             batch_cells: 40,
-            numbered_cells: 80,
+            cells: ByKind {
+                numbered: 80,
+                lobby: 960,
+            },
             ..Capacity::new(CellSize::try_from(1024).unwrap(), 32 << 20, 4, 60)
         },
     }

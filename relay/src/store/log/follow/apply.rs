@@ -1,6 +1,6 @@
 //! Applying a commit to the view, and erasing the key of what it published.
 
-use std::{collections::HashSet, sync::atomic::Ordering};
+use std::{collections::HashSet, mem, sync::atomic::Ordering};
 
 use sha2::{Digest as _, Sha256};
 use tessera::{base::UnixTime, wire::BucketId};
@@ -10,14 +10,15 @@ use super::{
         Item, Log, Stream, Subject,
         commit::{Commit, PartsError},
         compute::WaitingCell,
-        state::{Process, State},
+        state::{Interval, Process, State},
     },
     interval::advance,
 };
 use crate::{
+    epoch::Boundary,
     random,
     store::{
-        Assembled, Kind, QueueClass, StoreError,
+        Kind, QueueClass, SignedBatch, StoreError,
         queue::{CellId, cell_id},
         sqlite::view::{Apply, Position},
     },
@@ -30,7 +31,7 @@ impl<L: Log> Process<L> {
         state: &State,
         kind: Kind,
         commit: &Commit,
-    ) -> Result<Vec<Assembled>, StoreError> {
+    ) -> Result<Vec<SignedBatch>, StoreError> {
         let mut batches = Vec::new();
         for committed in &commit.batches {
             let bytes = committed.assemble(&state.parts, Subject::new(kind, Item::Part));
@@ -42,7 +43,7 @@ impl<L: Log> Process<L> {
                 }
             })?;
             let bucket = BucketId::try_from(committed.bucket).map_err(|_| StoreError::Damaged)?;
-            let batch = Assembled::parse(bytes)?;
+            let batch = SignedBatch::parse(bytes)?;
             batch.header.expect(bucket, &self.origin, commit.epoch)?;
             batches.push(batch);
         }
@@ -58,7 +59,7 @@ impl<L: Log> Process<L> {
         commit: &Commit,
         hash: [u8; 32],
         seq: u64,
-        batches: Vec<Assembled>,
+        batches: Vec<SignedBatch>,
     ) -> Result<(), StoreError> {
         let is_same = self.compare(state, kind, commit, &batches);
         if commit.is_last() {
@@ -69,8 +70,10 @@ impl<L: Log> Process<L> {
             true => Position {
                 next: commit.i + 1,
                 step: 0,
-                epoch: commit.epoch,
-                closed_at: UnixTime(commit.at),
+                last: Boundary {
+                    epoch: commit.epoch,
+                    at: UnixTime(commit.at),
+                },
                 marker: commit.marker,
                 commit: hash,
             },
@@ -84,7 +87,7 @@ impl<L: Log> Process<L> {
         let used = Subject::new(kind, Item::Part);
         let is_open = |part: &u64, of: &Subject| *of != used || *part > seq;
         let read_from = state.first_part(is_open).unwrap_or(seq + 1);
-        let digests: Vec<[u8; 32]> = batches.iter().flat_map(Assembled::digests).collect();
+        let digests: Vec<[u8; 32]> = batches.iter().flat_map(SignedBatch::digests).collect();
         let headers: Vec<_> = batches.iter().map(|batch| batch.header.clone()).collect();
         let applied = self.view.apply(Apply {
             kind,
@@ -121,12 +124,12 @@ impl<L: Log> Process<L> {
 
     /// Compares a commit with what this process computed. Returns `true` if they
     /// are the same.
-    fn compare(&self, state: &State, kind: Kind, commit: &Commit, batches: &[Assembled]) -> bool {
+    fn compare(&self, state: &State, kind: Kind, commit: &Commit, batches: &[SignedBatch]) -> bool {
         let Some(computed) = state.kinds[kind].computed.as_ref() else {
             return false;
         };
-        let own = |batch: &Assembled| {
-            let of_bucket = |own: &&Assembled| own.header.bucket == batch.header.bucket;
+        let own = |batch: &SignedBatch| {
+            let of_bucket = |own: &&SignedBatch| own.header.bucket == batch.header.bucket;
             let own = computed.batches.iter().find(of_bucket);
             own.is_some_and(|own| own.bytes == batch.bytes)
         };
@@ -236,21 +239,16 @@ impl<L: Log> Process<L> {
             .flat_map(|computed| computed.carried.iter().map(WaitingCell::id))
             .collect();
         let is_read = matches!(&of_kind.marker, Some((seq, _)) if *seq == commit.marker);
-        if is_read {
-            of_kind.frames = std::mem::take(&mut of_kind.late);
-        } else {
+        let mut late = mem::take(&mut of_kind.late);
+        if !is_read {
             // The commit was read before the marker.
-            of_kind.frames.clear();
-            of_kind.late.clear();
-            of_kind.late_ids.clear();
+            late = Interval::default();
             of_kind.pos = commit.marker + 1;
         }
         of_kind.marker = None;
-        let late = std::mem::take(&mut of_kind.late_ids);
-        let mut gone = std::mem::replace(&mut of_kind.ids, late);
-        gone.retain(|id| {
-            !carried.contains(id) && !of_kind.ids.contains(id) && !of_kind.waiters.contains_key(id)
-        });
+        let mut gone = mem::replace(&mut of_kind.read, late).ids;
+        let waits = |id: &CellId| of_kind.read.ids.contains(id) || of_kind.waiters.contains_key(id);
+        gone.retain(|id| !carried.contains(id) && !waits(id));
         let mut again = Vec::new();
         for cell in of_kind.kept.take(commit.i) {
             let id = cell.id();

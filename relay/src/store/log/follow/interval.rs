@@ -16,8 +16,8 @@ impl<L: Log> Process<L> {
         };
         let position = &state.kinds[kind].position;
         // A process that restarts within a close reads its marker again.
-        let is_begun = position.step > 0 && marker.epoch > position.epoch;
-        let all = kind.buckets(self.options.buckets);
+        let is_begun = position.step > 0 && marker.epoch > position.last.epoch;
+        let all = kind.buckets(self.options.view.buckets);
         is_begun || marker.closes(&all).iter().all(is_open)
     }
 

@@ -15,12 +15,13 @@ use super::{
     Place, Report,
     file::Layout,
 };
-use crate::store::run::{Link, complete};
+use crate::store::run::{Run, complete};
 
 /// The fields of a batch that are needed to check its neighbours.
 struct Seen {
     header: BatchHeader,
-    link: Link,
+    /// The run of this batch alone.
+    alone: Run,
     deleting: bool,
 }
 
@@ -173,15 +174,11 @@ fn batches(
         if !is_logged {
             *digests += u64::from(header.count).saturating_sub(known_from);
         }
-        let link = Link {
-            epoch,
-            closed_at,
-            bytes: bytes.len() as u64,
-        };
+        let alone = Run::of(epoch, closed_at, bytes.len() as u64);
         let deleting = forgotten.is_some();
         batches.push(Seen {
             header,
-            link,
+            alone,
             deleting,
         });
     }
@@ -286,13 +283,13 @@ fn segments(
         let (listed, lobby, closed_at) = row?;
         let place = Place::Segment(bucket, listed.number);
         // Its batches, and the one that completes it.
-        let of_chain: Vec<Link> = batches
+        let of_chain: Vec<Run> = batches
             .iter()
             .filter(|batch| !batch.deleting)
-            .map(|batch| batch.link)
-            .skip_while(|link| link.epoch < listed.first)
+            .map(|batch| batch.alone)
+            .skip_while(|batch| batch.first < listed.first)
             .collect();
-        let end = of_chain.partition_point(|link| link.epoch <= listed.last);
+        let end = of_chain.partition_point(|batch| batch.first <= listed.last);
         let run = complete(of_chain.into_iter().take(end + 1))
             .into_iter()
             .next();
@@ -329,7 +326,7 @@ fn segments(
     let sealed_through = before.map_or(0, |segment| segment.last);
     for batch in batches {
         let epoch = batch.header.epoch;
-        let alone = batch.deleting || batch.link.bytes > MAX_SEGMENT_LEN || epoch > sealed_through;
+        let alone = batch.deleting || batch.alone.bytes > MAX_SEGMENT_LEN || epoch > sealed_through;
         report.require(
             alone || in_segments.contains(&epoch),
             Place::Batch(bucket, epoch),

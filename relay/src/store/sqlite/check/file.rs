@@ -8,7 +8,8 @@ use tessera::wire::{BucketCount, CellSize, Origin};
 
 use super::{
     super::{
-        frames::{self, LoadError},
+        error::WriteError,
+        frames,
         schema::{self, unsigned},
         settings, view,
     },
@@ -199,8 +200,8 @@ fn waiting(
         );
         match read {
             Ok(()) => (),
-            Err(LoadError::Sqlite(error)) => return Err(error),
-            Err(LoadError::Sealed) => {
+            Err(WriteError::Sqlite(error)) => return Err(error),
+            Err(WriteError::Store(_)) => {
                 report.find(Place::Pending, "a frame that no key in the key file opens");
             }
         }

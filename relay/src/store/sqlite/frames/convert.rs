@@ -45,9 +45,8 @@ pub(in super::super) fn seal_rows(
          ORDER BY waited DESC, digest",
     )?;
     for kind in Kind::ALL {
-        let is_lobby = kind == Kind::Lobby;
         let rows: Vec<(u32, u32, Vec<u8>)> = select
-            .query_map(params![is_lobby, BucketId::LOBBY.get()], |row| {
+            .query_map(params![kind, BucketId::LOBBY.get()], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?
             .collect::<rusqlite::Result<_>>()?;
@@ -67,7 +66,7 @@ pub(in super::super) fn seal_rows(
                 .map_err(|FrameError| rusqlite::Error::InvalidQuery)?;
             tx.execute(
                 "INSERT INTO frame (lobby, step, bytes) VALUES (?1, ?2, ?3)",
-                params![is_lobby, integer(FIRST_STEP), frame],
+                params![kind, integer(FIRST_STEP), frame],
             )?;
         }
     }
