@@ -103,6 +103,20 @@ export function copied(changes: readonly StoreChange[]): StoreChange[] {
   ]);
 }
 
+/** Another commit may come between reading the revision and committing. */
+const ATTEMPTS = 10;
+
+/** Commits although others commit too: what `changes` gives once the revision was read, as often as it takes. */
+export async function commitAnyway(store: Store, changes: () => Promise<readonly StoreChange[]>): Promise<void> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    // No key of a vault starts like this: only the revision is wanted.
+    const { revision } = await stored(() => store.list("\0"));
+    const made = await changes();
+    if ((await stored(() => store.commit(revision, made))) !== CONFLICT) return;
+  }
+  throw new TesseraError("STORE_CONFLICT", "the store keeps changing");
+}
+
 /** Runs a store's operation. Its errors become `STORE_FAILED`, or `STORE_FULL` if only room is missing. */
 export async function stored<T>(operation: () => Promise<T>): Promise<T> {
   try {
