@@ -3,7 +3,7 @@
  * and errors with their codes.
  */
 
-import { TesseraError, isTesseraError, type ErrorCode } from "../errors.js";
+import { TesseraError, isTesseraError, type ErrorCode, type TesseraErrorOptions } from "../errors.js";
 
 /** A `Worker`, or the global scope inside. */
 export interface Port {
@@ -27,14 +27,7 @@ type Marked =
   | { readonly [MARK]: "signal"; readonly id: number; readonly aborted: boolean }
   | { readonly [MARK]: "stream"; readonly next: unknown; readonly return: unknown }
   | { readonly [MARK]: "url"; readonly href: string }
-  | ({ readonly [MARK]: "error"; readonly code: ErrorCode; readonly message: string } & ErrorDetails);
-
-interface ErrorDetails {
-  readonly retryAfter?: number;
-  readonly retryable?: false;
-  readonly heldBy?: "page" | "elsewhere";
-  readonly cause?: unknown;
-}
+  | ({ readonly [MARK]: "error"; readonly code: ErrorCode; readonly message: string } & TesseraErrorOptions);
 
 /** One side. `named` are the functions that the other side may call by name. */
 export class Peer {
