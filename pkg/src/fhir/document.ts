@@ -3,7 +3,7 @@
 import { object, text } from "./json.js";
 import { MAX_DEPTH, Panels } from "./panel.js";
 import { named, patientKey, type Named } from "./people.js";
-import { Foreign, foreign, join, type Phrase } from "./phrase.js";
+import { Foreign, foreign, join, phrase, type Phrase } from "./phrase.js";
 import { Resources } from "./reference.js";
 import { hidesNarrative, looseResults, readReport, type Report } from "./report.js";
 import { scan, type JsonObject } from "./scanner.js";
@@ -99,7 +99,7 @@ function readResource(root: JsonObject, repeated: number, formatter: Formatter):
   const reports = sources.map((report) => readReport(report, panels));
   const loose = looseGroups(observations, reports.length === 0, panels);
   if (reports.length + loose.length === 0 && resources.skippedBundles === 0)
-    return without("other", [words("no_result"), " ", ...join(types(resources), ", ")]);
+    return without("other", phrase(words("no_result"), " ", join(types(resources), ", ")));
   const warnings: string[] = [];
   if (repeated > 0) warnings.push(words("repeated_names"));
   if (resources.isModified) warnings.push(words("document_rules"));

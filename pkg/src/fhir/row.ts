@@ -4,8 +4,8 @@ import { absentReason, conceptName } from "./concept.js";
 import { formatDate, formatTime } from "./date.js";
 import { statedFlags, interpretationAsSent, type Flag } from "./interpretation.js";
 import { has, object, text, texts } from "./json.js";
-import { named, patientKey, type Named } from "./people.js";
-import { distinct, foreign, join, letters, phrase, type Phrase } from "./phrase.js";
+import { named, patientKey } from "./people.js";
+import { asSent, distinct, foreign, join, letters, phrase, type Phrase } from "./phrase.js";
 import { computedFlag, formatRange } from "./range.js";
 import type { Resources } from "./reference.js";
 import type { Json, JsonObject } from "./scanner.js";
@@ -101,18 +101,16 @@ function computed(source: JsonObject, { formatter, status, isInterpreted, isModi
 }
 
 function lines(source: JsonObject, observation: JsonObject, withdrawn: boolean, around: Surroundings): Line[] {
+  const { formatter } = around;
+  /** The objects of a field, and what stands there as text. */
+  const all = (kind: "range" | "note", field: string, format: (one: JsonObject) => Phrase | null): Line[] =>
+    [...formatter.some(source[field]).map(format), ...texts(source[field]).map(foreign)].flatMap((content) =>
+      line(kind, formatter.words(kind), content),
+    );
   return [
-    ...around.formatter
-      .some(source["referenceRange"])
-      .flatMap((range) => line("range", around.formatter.words("range"), formatRange(range, around.formatter))),
-    ...texts(source["referenceRange"]).flatMap((range) =>
-      line("range", around.formatter.words("range"), foreign(range)),
-    ),
+    ...all("range", "referenceRange", (range) => formatRange(range, formatter)),
     ...warnings(source, withdrawn, around),
-    ...around.formatter
-      .some(source["note"])
-      .flatMap((note) => line("note", around.formatter.words("note"), formatNote(note, observation, around))),
-    ...texts(source["note"]).flatMap((note) => line("note", around.formatter.words("note"), foreign(note))),
+    ...all("note", "note", (note) => formatNote(note, observation, around)),
     ...(source === observation ? facts(observation, around) : []),
   ];
 }
@@ -189,14 +187,12 @@ function quantities(source: JsonObject): JsonObject[] {
 
 /** A note with its author and time. */
 function formatNote(note: JsonObject, from: JsonObject, { resources, formatter }: Surroundings): Phrase | null {
-  const plain = text(note["text"]);
+  const plain = asSent(note["text"]);
   if (plain === null) return null;
-  const writer = text(note["authorString"]);
-  const author =
-    writer === null ? named(note["authorReference"], from, resources, formatter)?.content : foreign(writer);
+  const author = asSent(note["authorString"]) ?? named(note["authorReference"], from, resources, formatter)?.content;
   const time = text(note["time"]);
-  const about = [author ?? [], time === null ? [] : formatDate(time, formatter)].filter((part) => part.length > 0);
-  return phrase(foreign(plain), ...(about.length > 0 ? [" (", join(about, ", "), ")"] : []));
+  const about = join([author ?? null, time === null ? null : formatDate(time, formatter)], ", ");
+  return phrase(plain, about && phrase(" (", about, ")"));
 }
 
 /** Several references by name, in one phrase. */
@@ -205,6 +201,6 @@ export function formatNames(
   from: JsonObject,
   { resources, formatter }: Pick<Surroundings, "resources" | "formatter">,
 ): Phrase | null {
-  const names: Named[] = formatter.some(source).flatMap((link) => named(link, from, resources, formatter) ?? []);
-  return names.length > 0 ? join(distinct(names.map(({ content }) => content)), ", ") : null;
+  const names = formatter.some(source).map((link) => named(link, from, resources, formatter)?.content ?? null);
+  return join(distinct(names), ", ");
 }
