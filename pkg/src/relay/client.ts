@@ -240,12 +240,8 @@ export class Relay {
   }
 
   /** Listens until the stream ends, however it does. */
-  async notices(
-    bucket: number,
-    onNotice: OnNotice,
-    request: { readonly signal: AbortSignal; readonly silenceMs: number },
-  ): Promise<void> {
-    await this.#client.notices?.(bucket, onNotice, request);
+  async notices(...request: Parameters<NonNullable<RelayClient["notices"]>>): Promise<void> {
+    await this.#client.notices?.(...request);
   }
 
   /** Ends all requests under way. */

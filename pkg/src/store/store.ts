@@ -1,6 +1,6 @@
 /** The interface of a portal's store. Everything except the vault's header is sealed before it gets here. */
 
-import { bytes, object, text } from "../arguments.js";
+import { bytes, callback, object, text } from "../arguments.js";
 import { TesseraError, invalid, isTesseraError } from "../errors.js";
 
 /** The result of `commit` if the store was changed by another client. */
@@ -89,10 +89,8 @@ export function requireStore(store: Store): void {
     if (typeof given[method] !== "function") throw invalid(`store.${method} is not a function`);
   }
   if (given.place !== undefined) text(given.place, "store.place");
-  for (const method of ["lock", "persist", "mark", "marked", "destroy"] as const) {
-    if (given[method] !== undefined && typeof given[method] !== "function")
-      throw invalid(`store.${method} is not a function`);
-  }
+  for (const method of ["lock", "persist", "mark", "marked", "destroy"] as const)
+    callback(given[method], `store.${method}`);
 }
 
 /** Checked, and of no one else: the callers may change their arrays, which may be windows on larger ones. */

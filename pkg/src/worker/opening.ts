@@ -85,7 +85,7 @@ function absolute(value: unknown): unknown {
   const others = {
     mirror: absolute(mirror),
     members: Array.isArray(members) ? members.map(absolute) : members,
-    member: typeof member === "function" ? async (url: string) => absolute(await member.call(value, url)) : undefined,
+    member: typeof member === "function" ? async (url: string) => absolute(await member.call(value, url)) : member,
   };
   if (typeof get === "function" && typeof post === "function") {
     const methods = { get: bound(get, value), post: bound(post, value), select: bound(select, value) };

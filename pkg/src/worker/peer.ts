@@ -33,7 +33,8 @@ type Marked =
 export class Peer {
   readonly #port: Port;
   readonly #named: (name: string) => AnyFunction | undefined;
-  readonly #pending = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>();
+  /** What ends each call: by the kind of the letter that answers it. */
+  readonly #pending = new Map<number, { value(value: unknown): void; error(error: unknown): void }>();
   /** Functions that the other side holds. */
   readonly #lent = new Map<number, AnyFunction>();
   /** Signals of the other side. */
@@ -56,7 +57,7 @@ export class Peer {
       if (this.#ended !== undefined) return reject(this.#ended);
       this.#last += 1;
       const id = this.#last;
-      this.#pending.set(id, { resolve, reject });
+      this.#pending.set(id, { value: resolve, error: reject });
       try {
         this.#port.postMessage({
           kind: "call",
@@ -74,7 +75,7 @@ export class Peer {
   /** The other side is gone: what waits for it, and every later call, gets this error. */
   end(error: unknown): void {
     this.#ended ??= error;
-    for (const { reject } of this.#pending.values()) reject(this.#ended);
+    for (const call of this.#pending.values()) call.error(this.#ended);
     this.#pending.clear();
     this.#lent.clear();
   }
@@ -89,11 +90,8 @@ export class Peer {
         void this.#answer(letter.id, letter.target, letter.parameters);
         break;
       case "value":
-        this.#pending.get(letter.id)?.resolve(this.#decode(letter.value));
-        this.#pending.delete(letter.id);
-        break;
       case "error":
-        this.#pending.get(letter.id)?.reject(this.#decode(letter.value));
+        this.#pending.get(letter.id)?.[letter.kind](this.#decode(letter.value));
         this.#pending.delete(letter.id);
         break;
       case "abort":
