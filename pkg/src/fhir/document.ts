@@ -103,7 +103,8 @@ function readResource(root: JsonObject, repeated: number, formatter: Formatter):
   const warnings: string[] = [];
   if (repeated > 0) warnings.push(words("repeated_names"));
   if (resources.isModified) warnings.push(words("document_rules"));
-  if (patients([...sources, ...observations], resources).size > 1) warnings.push(words("several_patients"));
+  const patients = new Set([...sources, ...observations].flatMap((source) => patientKey(source, resources) ?? []));
+  if (patients.size > 1) warnings.push(words("several_patients"));
   const unseen = observations.filter((observation) => !panels.shown.has(observation)).length;
   const missed = Math.max(unseen, panels.refused);
   if (missed > 0)
@@ -130,7 +131,7 @@ function looseGroups(observations: readonly JsonObject[], isAll: boolean, panels
       if (members.has(observation) !== isMember) continue;
       const key = patientKey(observation, panels.resources) ?? "";
       const group = groups.get(key) ?? {
-        patient: named(observation["subject"], observation, panels.resources, panels.formatter),
+        patient: named(observation["subject"], observation, panels),
         observations: [],
       };
       group.observations.push(observation);
@@ -146,10 +147,6 @@ function looseGroups(observations: readonly JsonObject[], isAll: boolean, panels
 function holdsCut(value: unknown): boolean {
   if (value instanceof Foreign) return value.isCut;
   return typeof value === "object" && value !== null && Object.values(value).some(holdsCut);
-}
-
-function patients(sources: readonly JsonObject[], resources: Resources): ReadonlySet<string> {
-  return new Set(sources.flatMap((source) => patientKey(source, resources) ?? []));
 }
 
 function ofType(resources: Resources, type: string): JsonObject[] {

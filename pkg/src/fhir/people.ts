@@ -15,33 +15,35 @@ export interface Named {
   readonly resource: JsonObject | null;
 }
 
+/** What it takes to name what a document refers to. */
+export interface Reader {
+  readonly resources: Resources;
+  readonly formatter: Formatter;
+}
+
 /** What a reference points to by name: its display, else the name in the resource, else the reference as sent. */
-export function named(
-  source: Json | undefined,
-  from: JsonObject,
-  resources: Resources,
-  formatter: Formatter,
-): Named | null {
+export function named(source: Json | undefined, from: JsonObject, reader: Reader): Named | null {
   const link = object(source);
   if (!link) return null;
   const reference = text(link["reference"]);
-  const resource = reference === null ? null : resources.resolve(reference, from);
-  const own = resource && resourceName(resource, resources, formatter);
+  const resource = reference === null ? null : reader.resources.resolve(reference, from);
+  const own = resource && resourceName(resource, reader);
   const names = join(distinct([asSent(link["display"]), own]), " · ");
   const content = names ?? asSent(reference ?? object(link["identifier"])?.["value"]);
   return content && { content, resource };
 }
 
-function resourceName(resource: JsonObject, resources: Resources, formatter: Formatter): Phrase | null {
-  if (resource["resourceType"] === "PractitionerRole") {
-    const [who, where] = ["practitioner", "organization"].map((field) =>
-      named(resource[field], resource, resources, formatter),
-    );
-    return join([who?.content ?? null, where?.content ?? null], ", ");
-  }
-  if (resource["resourceType"] === "Specimen") return specimenName(resource, formatter);
+function resourceName(resource: JsonObject, reader: Reader): Phrase | null {
+  if (resource["resourceType"] === "PractitionerRole")
+    return join([nameOf("practitioner", resource, reader), nameOf("organization", resource, reader)], ", ");
+  if (resource["resourceType"] === "Specimen") return specimenName(resource, reader.formatter);
   const device = list(resource["deviceName"])[0];
   return asSent(resource["name"]) ?? asSent(device?.["name"]) ?? humanName(list(resource["name"]));
+}
+
+/** The name of what a field of a resource points to. */
+export function nameOf(field: string, from: JsonObject, reader: Reader): Phrase | null {
+  return named(from[field], from, reader)?.content ?? null;
 }
 
 function humanName(names: readonly JsonObject[]): Phrase | null {

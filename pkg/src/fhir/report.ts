@@ -6,7 +6,7 @@ import { formatDate, formatTime } from "./date.js";
 import { decimal, has, list, text } from "./json.js";
 import { hasNarrative, narrativeText } from "./narrative.js";
 import type { Panels } from "./panel.js";
-import { isOther, named, formatPatient, type Named } from "./people.js";
+import { isOther, nameOf, named, formatPatient, type Named } from "./people.js";
 import { asSent, foreign, join, letters, phrase, type Phrase } from "./phrase.js";
 import { line, formatNames, type Line, type Row } from "./row.js";
 import type { JsonObject } from "./scanner.js";
@@ -42,10 +42,10 @@ export interface Report {
 }
 
 export function readReport(report: JsonObject, panels: Panels): Report {
-  const { resources, formatter } = panels;
+  const { formatter } = panels;
   const { words, lang } = formatter;
   const status = statusOf(report);
-  const patient = named(report["subject"], report, resources, formatter);
+  const patient = named(report["subject"], report, panels);
   const facts = [
     ...line("fact", words("status"), statusPhrase(report, lang)),
     ...line("fact", words("patient"), patient && formatPatient(patient, formatter)),
@@ -86,10 +86,7 @@ export function looseResults(
 ): Report {
   const { formatter } = panels;
   const { words } = formatter;
-  const specimen = same(
-    observations,
-    (one) => named(one["specimen"], one, panels.resources, formatter)?.content ?? null,
-  );
+  const specimen = same(observations, (one) => nameOf("specimen", one, panels));
   const performer = same(observations, (one) => formatNames(one["performer"], one, panels));
   // Facts that all rows share are shown once.
   const facts = [
@@ -152,7 +149,7 @@ function rowsSentences(rows: readonly Row[], { words }: Formatter): string[] {
 }
 
 function findings(report: JsonObject, panels: Panels): Line[] {
-  const { formatter, resources } = panels;
+  const { formatter } = panels;
   const { words, lang } = formatter;
   return [
     ...line("note", words("conclusion"), asSent(report["conclusion"])),
@@ -160,12 +157,12 @@ function findings(report: JsonObject, panels: Panels): Line[] {
       .some(report["conclusionCode"])
       .flatMap((code) => line("note", words("diagnosis"), conceptName(code, lang))),
     ...formatter.some(report["media"]).flatMap((media) => {
-      const names = [asSent(media["comment"]), named(media["link"], report, resources, formatter)?.content ?? null];
+      const names = [asSent(media["comment"]), named(media["link"], report, panels)?.content ?? null];
       return line("fact", words("image"), phrase(join(names, ", "), ` (${words("image_hidden")})`));
     }),
     ...formatter
       .some(report["imagingStudy"])
-      .flatMap((study) => line("fact", words("image"), named(study, report, resources, formatter)?.content ?? null)),
+      .flatMap((study) => line("fact", words("image"), named(study, report, panels)?.content ?? null)),
   ];
 }
 
