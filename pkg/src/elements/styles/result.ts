@@ -81,6 +81,7 @@ export const result = css`
   .tests {
     width: 100%;
     border-collapse: collapse;
+    font-size: 0.875rem; /* which tables of a page in quirks mode do not inherit */
   }
   .tests :is(th, td) {
     padding: 0.4rem 0.5rem;
