@@ -111,11 +111,9 @@ export class TesseraError extends Error {
       retryable: { value: options.retryable ?? RETRYABLE[code], enumerable: true },
       [BRAND]: { value: true },
     });
-    if (options.retryAfter !== undefined) {
-      Object.defineProperty(this, "retryAfter", { value: options.retryAfter, enumerable: true });
-    }
-    if (options.heldBy !== undefined) {
-      Object.defineProperty(this, "heldBy", { value: options.heldBy, enumerable: true });
+    for (const detail of ["retryAfter", "heldBy"] as const) {
+      const value = options[detail];
+      if (value !== undefined) Object.defineProperty(this, detail, { value, enumerable: true });
     }
   }
 }

@@ -23,16 +23,11 @@ function decode({ width, height, data }: Pixels): string | null {
   }
 }
 
-/** Mirrors a picture: front cameras give mirrored ones. */
+/** Mirrors a copy of a picture, for front cameras give mirrored ones. Its memory is aligned, as `Uint32Array` needs it. */
 function mirrored({ width, height, data }: Pixels): Pixels {
-  const [from, to] = [new Uint32Array(copy(data).buffer), new Uint32Array(width * height)];
+  const [from, to] = [new Uint32Array(new Uint8ClampedArray(data).buffer), new Uint32Array(width * height)];
   for (let row = 0; row < height; row++) to.set(from.subarray(row * width, (row + 1) * width).reverse(), row * width);
   return { width, height, data: new Uint8ClampedArray(to.buffer) };
-}
-
-/** Copies into aligned memory: `Uint32Array` needs an offset that is a multiple of four. */
-function copy(data: Pixels["data"]): Uint8ClampedArray<ArrayBuffer> {
-  return new Uint8ClampedArray(data);
 }
 
 type Pixels = Pick<ImageData, "width" | "height" | "data">;

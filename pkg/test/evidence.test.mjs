@@ -1,7 +1,7 @@
 // Evidence of who wrote a message: taken when it arrives, and verified by anyone who has it with the message.
 
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
@@ -126,4 +126,23 @@ test("a command verifies it offline", async () => {
   assert.match((await run(files[0], files[2])).join(), /^1,NOT VERIFIED/);
   assert.match((await run(files[0], join(folder, "none"))).join(), /^2,/);
   assert.match((await run(files[0])).join(), /^2,Usage/);
+});
+
+test("a command that cannot verify does not say that evidence proves nothing", async () => {
+  const [, message] = await arrived({ text: "for the court", session: "visit-7425" });
+  const files = [join(folder, "some-evidence"), join(folder, "some-body")];
+  await writeFile(files[0], await b.evidence(message.id));
+  await writeFile(files[1], await message.body());
+  // The package without its module.
+  await writeFile(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+  const filter = (path) => !path.endsWith(".wasm");
+  await cp(fileURLToPath(new URL("../dist", import.meta.url)), join(folder, "dist"), { recursive: true, filter });
+  const command = join(folder, "dist/audit/evidence-cli.js");
+  const [code, said] = await new Promise((resolve) => {
+    execFile(process.execPath, [command, ...files], { cwd: folder }, (error, out, err) =>
+      resolve([error?.code ?? 0, out + err]),
+    );
+  });
+  assert.equal(code, 2);
+  assert.match(said, /core-first\.wasm cannot be read/);
 });

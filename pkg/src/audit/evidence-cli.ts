@@ -2,8 +2,9 @@
 /** `tessera-evidence-verify evidence body [--json]`: verifies who wrote a message, offline. */
 
 import { readFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
+import { command, type Values } from "./cli.js";
 import { verifyEvidence } from "./evidence.js";
+import { hex } from "../bytes.js";
 import { isTesseraError } from "../errors.js";
 import { init } from "../module/core.js";
 import type { Evidence } from "../portal/types.js";
@@ -16,21 +17,6 @@ const USAGE = `Usage: tessera-evidence-verify <evidence> <body> [--json]
 
 Ends with 0 if the evidence proves who wrote the body, 1 if it does not, 2 if a file could not be read.`;
 
-function parse(): { files: readonly [string, string]; json: boolean } | undefined {
-  try {
-    const { values, positionals } = parseArgs({
-      allowPositionals: true,
-      options: { json: { type: "boolean" }, help: { type: "boolean" } },
-    });
-    const [evidence, body, ...others] = positionals;
-    if (evidence === undefined || body === undefined || others.length > 0 || values.help === true) return undefined;
-    return { files: [evidence, body], json: values.json === true };
-  } catch {
-    return undefined;
-  }
-}
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 const time = (seconds: number): string => new Date(seconds * 1000).toISOString();
 
 /** Explains what the evidence proves and what it does not. */
@@ -46,32 +32,20 @@ function sentences({ sender, recipient, sentAt, contentType, session, checked }:
   ];
 }
 
-async function main(): Promise<number> {
-  const given = parse();
-  if (given === undefined) {
-    console.error(USAGE);
-    return 2;
-  }
-  let files: [Uint8Array, Uint8Array];
-  try {
-    const [evidence, body] = given.files;
-    files = [await readFile(evidence), await readFile(body)];
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
-    return 2;
-  }
+async function verify({ json = false }: Values, evidence: string, body: string): Promise<number> {
+  const [claimed, written] = [await readFile(evidence), await readFile(body)];
   await init();
   try {
-    const verified = verifyEvidence(...files);
+    const verified = verifyEvidence(claimed, written);
     const { sender, senderPublicKey, recipient, ...plain } = verified;
     const keys = { sender: hex(sender), senderPublicKey: hex(senderPublicKey), recipient: hex(recipient) };
-    console.log(given.json ? JSON.stringify({ valid: true, ...keys, ...plain }) : sentences(verified).join("\n"));
+    console.log(json ? JSON.stringify({ valid: true, ...keys, ...plain }) : sentences(verified).join("\n"));
     return 0;
   } catch (error) {
     if (!isTesseraError(error) || !["NOT_AUTHENTIC", "MALFORMED"].includes(error.code)) throw error;
-    console.log(given.json ? JSON.stringify({ valid: false, code: error.code }) : `NOT VERIFIED: ${error.message}`);
+    console.log(json ? JSON.stringify({ valid: false, code: error.code }) : `NOT VERIFIED: ${error.message}`);
     return 1;
   }
 }
 
-process.exitCode = await main();
+await command(USAGE, { json: { type: "boolean" } }, 2, verify);

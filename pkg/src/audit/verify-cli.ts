@@ -2,7 +2,7 @@
 /** `tessera-audit-verify export.ndjson [--checkpoint file] [--json]`: verifies an exported audit log, offline. */
 
 import { readFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
+import { command, type Values } from "./cli.js";
 import { verifyAuditExport, type AuditVerdict } from "./verify.js";
 
 const USAGE = `Usage: tessera-audit-verify <export.ndjson> [--checkpoint <file>] [--json]
@@ -11,26 +11,6 @@ const USAGE = `Usage: tessera-audit-verify <export.ndjson> [--checkpoint <file>]
   --json        prints the verdict for programs
 
 Ends with 0 if the log verifies, 1 if it does not, 2 if it could not be read.`;
-
-interface Arguments {
-  readonly log: string;
-  readonly checkpoint: string | undefined;
-  readonly json: boolean;
-}
-
-function parse(): Arguments | undefined {
-  try {
-    const { values, positionals } = parseArgs({
-      allowPositionals: true,
-      options: { checkpoint: { type: "string" }, json: { type: "boolean" }, help: { type: "boolean" } },
-    });
-    const [log, ...others] = positionals;
-    if (log === undefined || others.length > 0 || values.help === true) return undefined;
-    return { log, checkpoint: values.checkpoint, json: values.json === true };
-  } catch {
-    return undefined;
-  }
-}
 
 /** Explains what the result proves and what it does not. */
 function sentences(verdict: AuditVerdict, kept: boolean): string[] {
@@ -72,25 +52,11 @@ function problem({ problem, index }: AuditVerdict & { valid: false }): string {
   }
 }
 
-async function main(): Promise<number> {
-  const given = parse();
-  if (given === undefined) {
-    console.error(USAGE);
-    return 2;
-  }
-  const { log, checkpoint, json } = given;
+async function verify({ checkpoint, json = false }: Values, log: string): Promise<number> {
   const kept = checkpoint === undefined ? {} : { checkpoint: await readFile(checkpoint) };
   const verdict = await verifyAuditExport(await readFile(log), kept);
   console.log(json ? JSON.stringify(verdict) : sentences(verdict, checkpoint !== undefined).join("\n"));
   return verdict.valid ? 0 : 1;
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    console.error(error instanceof Error ? error.message : "it could not be read");
-    process.exitCode = 2;
-  },
-);
+await command(USAGE, { checkpoint: { type: "string" }, json: { type: "boolean" } }, 1, verify);

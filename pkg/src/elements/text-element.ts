@@ -4,7 +4,7 @@ import { html, nothing, type CSSResultGroup, type TemplateResult } from "lit";
 import type { medcrypt } from "../sdk.js";
 import { TesseraElement } from "./element.js";
 import { pages } from "./styles/pages.js";
-import { copyText, qrImage } from "./view/parts.js";
+import { qrImage } from "./view/parts.js";
 import { Scanner } from "./view/scanner.js";
 import { Action, submitted } from "./view/view.js";
 
@@ -163,7 +163,7 @@ export class TesseraText extends TesseraElement {
   }
 
   async #copy(text: string): Promise<void> {
-    await this.#seal.run(() => copyText(text));
+    await this.#seal.run(() => navigator.clipboard.writeText(text));
     if (!this.#seal.hasFailed) this.#seal.say(this.words.t("copied"));
   }
 }

@@ -1,7 +1,7 @@
 /** Coded things by name: their text, else what the code is displayed as, else the code with the system it is of. */
 
 import { has, list, object, text } from "./json.js";
-import { foreign, phrase, type Phrase } from "./phrase.js";
+import { asSent, foreign, phrase, type Phrase } from "./phrase.js";
 import type { Json, JsonObject } from "./scanner.js";
 import type { Lang } from "./words.js";
 
@@ -26,16 +26,13 @@ const SYSTEMS: Readonly<Record<string, string>> = {
 export function conceptName(source: Json | undefined, lang: Lang): Phrase | null {
   const concept = object(source);
   if (!concept) return null;
-  const plain = text(concept["text"]);
-  if (plain !== null) return foreign(plain);
   const codings = list(concept["coding"]);
   const [display] = codings.flatMap((coding) => text(coding["display"]) ?? []);
-  if (display !== undefined) return foreign(display);
   const [name] = codings.flatMap((coding) => {
     const code = text(coding["code"]);
     return code === null ? [] : [codeName(code, text(coding["system"]), lang)];
   });
-  return name ?? absence(concept, lang);
+  return asSent(concept["text"]) ?? asSent(display) ?? name ?? absence(concept, lang);
 }
 
 /** The names of those that have one. A name may have several parts, so they are not flattened. */

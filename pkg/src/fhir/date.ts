@@ -1,7 +1,7 @@
 /** Dates as sent: the laboratory's own clock and offset, and the reader's time beside it. */
 
 import { object, text, texts } from "./json.js";
-import { foreign, join, phrase, type Phrase } from "./phrase.js";
+import { asSent, foreign, join, phrase, type Phrase } from "./phrase.js";
 import type { JsonObject } from "./scanner.js";
 import type { Formatter } from "./formatter.js";
 
@@ -36,9 +36,7 @@ export function formatTime(source: JsonObject, stem: string, formatter: Formatte
 /** The moments of a timing, or its name; a rule of repetition is in the original. */
 function formatTiming(timing: JsonObject, formatter: Formatter): Phrase {
   const events = texts(timing["event"]).map((event) => formatDate(event, formatter));
-  if (events.length > 0) return join(events, ", ");
-  const name = text(object(timing["code"])?.["text"]);
-  return name === null ? [formatter.words("other_kind")] : foreign(name);
+  return join(events, ", ") ?? asSent(object(timing["code"])?.["text"]) ?? [formatter.words("other_kind")];
 }
 
 export function formatPeriod(span: JsonObject, formatter: Formatter): Phrase | null {

@@ -3,7 +3,7 @@
 import { object, text } from "./json.js";
 import { MAX_DEPTH, Panels } from "./panel.js";
 import { named, patientKey, type Named } from "./people.js";
-import { Foreign, foreign, join, type Phrase } from "./phrase.js";
+import { Foreign, foreign, join, phrase, type Phrase } from "./phrase.js";
 import { Resources } from "./reference.js";
 import { hidesNarrative, looseResults, readReport, type Report } from "./report.js";
 import { scan, type JsonObject } from "./scanner.js";
@@ -99,11 +99,12 @@ function readResource(root: JsonObject, repeated: number, formatter: Formatter):
   const reports = sources.map((report) => readReport(report, panels));
   const loose = looseGroups(observations, reports.length === 0, panels);
   if (reports.length + loose.length === 0 && resources.skippedBundles === 0)
-    return without("other", [words("no_result"), " ", ...join(types(resources), ", ")]);
+    return without("other", phrase(words("no_result"), " ", join(types(resources), ", ")));
   const warnings: string[] = [];
   if (repeated > 0) warnings.push(words("repeated_names"));
   if (resources.isModified) warnings.push(words("document_rules"));
-  if (patients([...sources, ...observations], resources).size > 1) warnings.push(words("several_patients"));
+  const patients = new Set([...sources, ...observations].flatMap((source) => patientKey(source, resources) ?? []));
+  if (patients.size > 1) warnings.push(words("several_patients"));
   const unseen = observations.filter((observation) => !panels.shown.has(observation)).length;
   const missed = Math.max(unseen, panels.refused);
   if (missed > 0)
@@ -130,7 +131,7 @@ function looseGroups(observations: readonly JsonObject[], isAll: boolean, panels
       if (members.has(observation) !== isMember) continue;
       const key = patientKey(observation, panels.resources) ?? "";
       const group = groups.get(key) ?? {
-        patient: named(observation["subject"], observation, panels.resources, panels.formatter),
+        patient: named(observation["subject"], observation, panels),
         observations: [],
       };
       group.observations.push(observation);
@@ -146,10 +147,6 @@ function looseGroups(observations: readonly JsonObject[], isAll: boolean, panels
 function holdsCut(value: unknown): boolean {
   if (value instanceof Foreign) return value.isCut;
   return typeof value === "object" && value !== null && Object.values(value).some(holdsCut);
-}
-
-function patients(sources: readonly JsonObject[], resources: Resources): ReadonlySet<string> {
-  return new Set(sources.flatMap((source) => patientKey(source, resources) ?? []));
 }
 
 function ofType(resources: Resources, type: string): JsonObject[] {

@@ -1,7 +1,7 @@
 /** What the laboratory says about a value: HL7's codes in words, and its own words as sent. */
 
 import { text, texts } from "./json.js";
-import { distinct, foreign, phrase, type Phrase } from "./phrase.js";
+import { asSent, distinct, foreign, phrase, type Phrase } from "./phrase.js";
 import type { Json, JsonObject } from "./scanner.js";
 import type { Formatter } from "./formatter.js";
 import type { Words } from "./words.js";
@@ -149,14 +149,8 @@ function flagsOf(concept: JsonObject, formatter: Formatter): Flag[] {
 
 /** The text of an interpretation, or else the names of its codes. */
 function sentWords(concept: JsonObject, formatter: Formatter): Phrase[] {
-  const plain = text(concept["text"]);
-  if (plain !== null) return [foreign(plain)];
-  return distinct(
-    formatter.some(concept["coding"]).flatMap((coding) => {
-      const display = text(coding["display"]);
-      return display === null ? [] : [foreign(display)];
-    }),
-  );
+  const plain = asSent(concept["text"]);
+  return plain ? [plain] : distinct(formatter.some(concept["coding"]).map((coding) => asSent(coding["display"])));
 }
 
 function ownCode(code: string | null, words: Words): Phrase[] {

@@ -3,7 +3,7 @@
 import { conceptName } from "./concept.js";
 import { has, list, text } from "./json.js";
 import { patientKey } from "./people.js";
-import { foreign, phrase, type Phrase } from "./phrase.js";
+import { asSent, phrase, type Phrase } from "./phrase.js";
 import type { Resources } from "./reference.js";
 import { missingRow, rowOf, type Row, type Surroundings } from "./row.js";
 import type { JsonObject } from "./scanner.js";
@@ -149,6 +149,5 @@ export class Panels {
 }
 
 function linkName(link: JsonObject, formatter: Formatter): Phrase {
-  const name = text(link["display"]) ?? text(link["reference"]);
-  return name === null ? [formatter.words("no_name")] : foreign(name);
+  return asSent(link["display"]) ?? asSent(link["reference"]) ?? [formatter.words("no_name")];
 }

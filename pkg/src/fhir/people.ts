@@ -3,7 +3,7 @@
 import { conceptName, conceptNames } from "./concept.js";
 import { formatTime } from "./date.js";
 import { list, object, text, texts } from "./json.js";
-import { distinct, foreign, join, phrase, type Phrase } from "./phrase.js";
+import { asSent, distinct, join, phrase, type Phrase } from "./phrase.js";
 import { withoutVersion, type Resources } from "./reference.js";
 import type { Json, JsonObject } from "./scanner.js";
 import type { Formatter } from "./formatter.js";
@@ -15,46 +15,42 @@ export interface Named {
   readonly resource: JsonObject | null;
 }
 
+/** What it takes to name what a document refers to. */
+export interface Reader {
+  readonly resources: Resources;
+  readonly formatter: Formatter;
+}
+
 /** What a reference points to by name: its display, else the name in the resource, else the reference as sent. */
-export function named(
-  source: Json | undefined,
-  from: JsonObject,
-  resources: Resources,
-  formatter: Formatter,
-): Named | null {
+export function named(source: Json | undefined, from: JsonObject, reader: Reader): Named | null {
   const link = object(source);
   if (!link) return null;
   const reference = text(link["reference"]);
-  const resource = reference === null ? null : resources.resolve(reference, from);
-  const display = text(link["display"]);
-  const own = resource && resourceName(resource, resources, formatter);
-  const names = distinct([display === null ? [] : foreign(display), own ?? []]);
-  if (names.length > 0) return { content: join(names, " · "), resource };
-  const fallback = reference ?? text(object(link["identifier"])?.["value"]);
-  return fallback === null ? null : { content: foreign(fallback), resource };
+  const resource = reference === null ? null : reader.resources.resolve(reference, from);
+  const own = resource && resourceName(resource, reader);
+  const names = join(distinct([asSent(link["display"]), own]), " · ");
+  const content = names ?? asSent(reference ?? object(link["identifier"])?.["value"]);
+  return content && { content, resource };
 }
 
-function resourceName(resource: JsonObject, resources: Resources, formatter: Formatter): Phrase | null {
-  if (resource["resourceType"] === "PractitionerRole") {
-    const [who, where] = ["practitioner", "organization"].map((field) =>
-      named(resource[field], resource, resources, formatter),
-    );
-    const both = [who, where].flatMap((one) => (one ? [one.content] : []));
-    return both.length > 0 ? join(both, ", ") : null;
-  }
-  if (resource["resourceType"] === "Specimen") return specimenName(resource, formatter);
-  const plain = text(resource["name"]) ?? text(list(resource["deviceName"])[0]?.["name"]);
-  if (plain !== null) return foreign(plain);
-  return humanName(list(resource["name"]));
+function resourceName(resource: JsonObject, reader: Reader): Phrase | null {
+  if (resource["resourceType"] === "PractitionerRole")
+    return join([nameOf("practitioner", resource, reader), nameOf("organization", resource, reader)], ", ");
+  if (resource["resourceType"] === "Specimen") return specimenName(resource, reader.formatter);
+  const device = list(resource["deviceName"])[0];
+  return asSent(resource["name"]) ?? asSent(device?.["name"]) ?? humanName(list(resource["name"]));
+}
+
+/** The name of what a field of a resource points to. */
+export function nameOf(field: string, from: JsonObject, reader: Reader): Phrase | null {
+  return named(from[field], from, reader)?.content ?? null;
 }
 
 function humanName(names: readonly JsonObject[]): Phrase | null {
   const name = names.find((one) => text(one["use"]) === "official") ?? names[0];
   if (!name) return null;
-  const plain = text(name["text"]);
-  if (plain !== null) return foreign(plain);
   const parts = [...texts(name["prefix"]), ...texts(name["given"]), ...texts(name["family"]), ...texts(name["suffix"])];
-  return parts.length > 0 ? foreign(parts.join(" ")) : null;
+  return asSent(name["text"]) ?? asSent(parts.join(" "));
 }
 
 /** States of a specimen that a reader of its results must know. */
@@ -65,35 +61,27 @@ const UNUSABLE: Readonly<Record<string, Word>> = {
 };
 
 function specimenName(specimen: JsonObject, formatter: Formatter): Phrase | null {
-  const type = conceptName(specimen["type"], formatter.lang);
-  const containers = list(specimen["container"]).flatMap((container) => {
-    const kind = conceptName(container["type"], formatter.lang) ?? text(container["description"]);
-    return kind === null ? [] : [typeof kind === "string" ? foreign(kind) : kind];
-  });
+  const containers = list(specimen["container"]).map(
+    (container) => conceptName(container["type"], formatter.lang) ?? asSent(container["description"]),
+  );
   const collection = object(specimen["collection"]);
   const when = collection && formatTime(collection, "collected", formatter);
   const unusable = UNUSABLE[text(specimen["status"]) ?? ""];
   const names = distinct([
-    type ?? [],
+    conceptName(specimen["type"], formatter.lang),
     ...containers,
-    unusable === undefined ? [] : [formatter.words(unusable)],
+    unusable === undefined ? null : [formatter.words(unusable)],
     ...conceptNames(list(specimen["condition"]), formatter.lang),
   ]);
-  const all = [...names, ...(when ? [phrase(`${formatter.words("collected")} `, when)] : [])];
-  return all.length > 0 ? join(all, ", ") : null;
+  return join([...names, when && phrase(`${formatter.words("collected")} `, when)], ", ");
 }
 
 /** A patient by name, date of birth and identifier. */
-export function formatPatient(patient: Named, formatter: Formatter): Phrase {
-  const { resource } = patient;
-  if (resource?.["resourceType"] !== "Patient") return patient.content;
-  const born = text(resource["birthDate"]);
-  const numbers = list(resource["identifier"]).flatMap((identifier) => text(identifier["value"]) ?? []);
-  const parts = [patient.content];
-  if (born !== null) parts.push(phrase(`${formatter.words("born")} `, foreign(born)));
-  const [number] = numbers;
-  if (number !== undefined) parts.push(foreign(number));
-  return join(parts, ", ");
+export function formatPatient({ content, resource }: Named, formatter: Formatter): Phrase | null {
+  if (resource?.["resourceType"] !== "Patient") return content;
+  const born = asSent(resource["birthDate"]);
+  const [number] = list(resource["identifier"]).flatMap((identifier) => text(identifier["value"]) ?? []);
+  return join([content, born && phrase(`${formatter.words("born")} `, born), asSent(number)], ", ");
 }
 
 /** The key that distinguishes subjects: the resource, else the reference, else the name. */

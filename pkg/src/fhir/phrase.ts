@@ -1,5 +1,8 @@
 /** Sentences in which foreign text is kept apart from our own words. */
 
+import { text } from "./json.js";
+import type { Json } from "./scanner.js";
+
 /** Maximum length of one text; the rest is in the original. */
 const MAX_LENGTH = 20_000;
 
@@ -34,9 +37,16 @@ export function foreign(text: string): Phrase {
   return [new Foreign(text)];
 }
 
-/** Phrases in a row, with `between` them. */
-export function join(phrases: readonly Phrase[], between: string): Phrase {
-  return phrases.flatMap((one, index) => (index === 0 ? one : [between, ...one]));
+/** The text of a field, as it was sent; null if it has none. */
+export function asSent(value: Json | undefined): Phrase | null {
+  const sent = text(value);
+  return sent === null ? null : foreign(sent);
+}
+
+/** Phrases in a row, with `between` them. Null and empty ones are omitted; null if none is left. */
+export function join(phrases: readonly (Phrase | null)[], between: string): Phrase | null {
+  const some = phrases.filter((one) => one !== null).filter((one) => one.length > 0);
+  return some.length > 0 ? some.flatMap((one, index) => (index === 0 ? one : [between, ...one])) : null;
 }
 
 /** The letters of a phrase, for comparing. */
@@ -44,10 +54,11 @@ export function letters(content: Phrase): string {
   return content.map((part) => (part instanceof Foreign ? part.text : part)).join("");
 }
 
-/** Phrases that differ in more than the case of their letters, each once. */
-export function distinct(phrases: readonly Phrase[]): Phrase[] {
+/** Phrases that differ in more than the case of their letters, each once. Null and empty ones are omitted. */
+export function distinct(phrases: readonly (Phrase | null)[]): Phrase[] {
   const seen = new Set<string>();
-  return phrases.filter((one) => {
+  const some = phrases.filter((one) => one !== null);
+  return some.filter((one) => {
     const key = letters(one).trim().toLowerCase();
     return key !== "" && !seen.has(key) && seen.add(key);
   });

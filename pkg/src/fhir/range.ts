@@ -3,7 +3,7 @@
 import { conceptName, conceptNames } from "./concept.js";
 import type { Flag } from "./interpretation.js";
 import { decimal, has, list, object, text } from "./json.js";
-import { foreign, join, phrase, type Phrase } from "./phrase.js";
+import { asSent, join, phrase, type Phrase } from "./phrase.js";
 import { formatAmount, formatLimits, formatUnit } from "./quantity.js";
 import { compare, type Decimal, type JsonObject } from "./scanner.js";
 import type { Formatter } from "./formatter.js";
@@ -12,23 +12,18 @@ import { comparableUnit, disagrees } from "./unit.js";
 /** One range: what it means, whom it is for, its limits, and its text. */
 export function formatRange(range: JsonObject, formatter: Formatter): Phrase | null {
   const { words, lang } = formatter;
-  const limits = formatLimits(range, true);
-  const plain = text(range["text"]);
-  const stated = [limits, plain === null ? null : foreign(plain)].filter((part) => part !== null);
-  const body = join(stated, "; ");
-  const groups = conceptNames(formatter.some(range["appliesTo"]), lang);
-  const age = formatAge(object(range["age"]), formatter);
+  const body = join([formatLimits(range, true), asSent(range["text"])], "; ");
+  const groups = join(conceptNames(formatter.some(range["appliesTo"]), lang), ", ");
   const type = conceptName(range["type"], lang);
-  const content = join(
+  return join(
     [
-      phrase(type, type && body.length > 0 ? ": " : null, body),
-      groups.length > 0 ? phrase(`${words("applies_to")} `, join(groups, ", ")) : [],
-      age ?? [],
-      areSwapped(range) ? [words("limits_swapped")] : [],
-    ].filter((part) => part.length > 0),
+      phrase(type, type && body ? ": " : null, body),
+      groups && phrase(`${words("applies_to")} `, groups),
+      formatAge(object(range["age"]), formatter),
+      areSwapped(range) ? [words("limits_swapped")] : null,
+    ],
     " · ",
   );
-  return content.length > 0 ? content : null;
 }
 
 function formatAge(age: JsonObject | null, { words }: Formatter): Phrase | null {

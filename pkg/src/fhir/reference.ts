@@ -2,6 +2,7 @@
 
 import { has, list, object, text } from "./json.js";
 import type { JsonObject } from "./scanner.js";
+import { remembered } from "../remembered.js";
 
 /** Bundles in Bundles are read to this depth. */
 const MAX_BUNDLES = 3;
@@ -35,8 +36,8 @@ class Scope {
   add(entry: Entry): void {
     const id = text(entry.resource["id"]);
     const type = text(entry.resource["resourceType"]);
-    if (entry.fullUrl !== null) push(this.#byUrl, withoutVersion(entry.fullUrl).url, entry);
-    if (id !== null && type !== null) push(this.#byName, `${type}/${id}`, entry);
+    if (entry.fullUrl !== null) listed(this.#byUrl, withoutVersion(entry.fullUrl).url).push(entry);
+    if (id !== null && type !== null) listed(this.#byName, `${type}/${id}`).push(entry);
     this.outer?.add(entry);
   }
 
@@ -111,7 +112,7 @@ function byId(resources: readonly JsonObject[]): Map<string, JsonObject[]> {
   const found = new Map<string, JsonObject[]>();
   for (const resource of resources) {
     const id = text(resource["id"]);
-    if (id !== null) push(found, id, resource);
+    if (id !== null) listed(found, id).push(resource);
   }
   return found;
 }
@@ -122,8 +123,6 @@ export function withoutVersion(reference: string): { readonly url: string; reado
   return { url: url ?? reference, version: version ?? null };
 }
 
-function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
-  const found = map.get(key);
-  if (found) found.push(value);
-  else map.set(key, [value]);
+function listed<V>(lists: Map<string, V[]>, key: string): V[] {
+  return remembered(lists, key, () => []);
 }

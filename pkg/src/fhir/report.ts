@@ -6,8 +6,8 @@ import { formatDate, formatTime } from "./date.js";
 import { decimal, has, list, text } from "./json.js";
 import { hasNarrative, narrativeText } from "./narrative.js";
 import type { Panels } from "./panel.js";
-import { isOther, named, formatPatient, type Named } from "./people.js";
-import { foreign, join, letters, phrase, type Phrase } from "./phrase.js";
+import { isOther, nameOf, named, formatPatient, type Named } from "./people.js";
+import { asSent, foreign, join, letters, phrase, type Phrase } from "./phrase.js";
 import { line, formatNames, type Line, type Row } from "./row.js";
 import type { JsonObject } from "./scanner.js";
 import type { Formatter } from "./formatter.js";
@@ -42,10 +42,10 @@ export interface Report {
 }
 
 export function readReport(report: JsonObject, panels: Panels): Report {
-  const { resources, formatter } = panels;
+  const { formatter } = panels;
   const { words, lang } = formatter;
   const status = statusOf(report);
-  const patient = named(report["subject"], report, resources, formatter);
+  const patient = named(report["subject"], report, panels);
   const facts = [
     ...line("fact", words("status"), statusPhrase(report, lang)),
     ...line("fact", words("patient"), patient && formatPatient(patient, formatter)),
@@ -72,7 +72,7 @@ export function readReport(report: JsonObject, panels: Panels): Report {
     facts,
     findings: findings(report, panels),
     forms: formatter.some(report["presentedForm"]).map((form) => readForm(form, formatter)),
-    narrative: narrative === null ? null : foreign(narrative),
+    narrative: asSent(narrative),
     ...tableOf(rows, formatter),
   };
 }
@@ -86,10 +86,7 @@ export function looseResults(
 ): Report {
   const { formatter } = panels;
   const { words } = formatter;
-  const specimen = same(
-    observations,
-    (one) => named(one["specimen"], one, panels.resources, formatter)?.content ?? null,
-  );
+  const specimen = same(observations, (one) => nameOf("specimen", one, panels));
   const performer = same(observations, (one) => formatNames(one["performer"], one, panels));
   // Facts that all rows share are shown once.
   const facts = [
@@ -152,26 +149,20 @@ function rowsSentences(rows: readonly Row[], { words }: Formatter): string[] {
 }
 
 function findings(report: JsonObject, panels: Panels): Line[] {
-  const { formatter, resources } = panels;
+  const { formatter } = panels;
   const { words, lang } = formatter;
-  const conclusion = text(report["conclusion"]);
   return [
-    ...line("note", words("conclusion"), conclusion === null ? null : foreign(conclusion)),
+    ...line("note", words("conclusion"), asSent(report["conclusion"])),
     ...formatter
       .some(report["conclusionCode"])
       .flatMap((code) => line("note", words("diagnosis"), conceptName(code, lang))),
     ...formatter.some(report["media"]).flatMap((media) => {
-      const comment = text(media["comment"]);
-      const names = [
-        comment === null ? [] : foreign(comment),
-        named(media["link"], report, resources, formatter)?.content ?? [],
-      ];
-      const content = names.filter((name) => name.length > 0);
-      return line("fact", words("image"), phrase(join(content, ", "), ` (${words("image_hidden")})`));
+      const names = [asSent(media["comment"]), named(media["link"], report, panels)?.content ?? null];
+      return line("fact", words("image"), phrase(join(names, ", "), ` (${words("image_hidden")})`));
     }),
     ...formatter
       .some(report["imagingStudy"])
-      .flatMap((study) => line("fact", words("image"), named(study, report, resources, formatter)?.content ?? null)),
+      .flatMap((study) => line("fact", words("image"), named(study, report, panels)?.content ?? null)),
   ];
 }
 
@@ -180,19 +171,19 @@ function readForm(form: JsonObject, formatter: Formatter): Form {
   const title = text(form["title"]);
   const contentType = text(form["contentType"]);
   const data = text(form["data"]);
-  const url = text(form["url"]);
+  const isDamaged = data !== null && !isBase64(data);
   const size = data === null ? decimal(form["size"])?.value : base64Size(data);
   const measures = join(
     [
-      contentType === null ? [] : foreign(contentType),
-      size === undefined || (data !== null && !isBase64(data)) ? [] : [formatSize(size, formatter)],
-      data === null ? [words("form_elsewhere")] : isBase64(data) ? [] : [words("form_damaged")],
-      url === null ? [] : foreign(url),
-    ].filter((part) => part.length > 0),
+      asSent(contentType),
+      size === undefined || isDamaged ? null : [formatSize(size, formatter)],
+      data === null ? [words("form_elsewhere")] : isDamaged ? [words("form_damaged")] : null,
+      asSent(form["url"]),
+    ],
     ", ",
   );
   return {
-    content: title === null ? measures : phrase(foreign(title), " (", measures, ")"),
+    content: title === null ? phrase(measures) : phrase(foreign(title), " (", measures, ")"),
     contentType: contentType ?? "application/octet-stream",
     title,
     bytes: () => (data === null ? null : fromBase64(data)),

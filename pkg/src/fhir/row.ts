@@ -4,10 +4,9 @@ import { absentReason, conceptName } from "./concept.js";
 import { formatDate, formatTime } from "./date.js";
 import { statedFlags, interpretationAsSent, type Flag } from "./interpretation.js";
 import { has, object, text, texts } from "./json.js";
-import { named, patientKey, type Named } from "./people.js";
-import { distinct, foreign, join, letters, phrase, type Phrase } from "./phrase.js";
+import { nameOf, named, patientKey, type Reader } from "./people.js";
+import { asSent, distinct, foreign, join, letters, phrase, type Phrase } from "./phrase.js";
 import { computedFlag, formatRange } from "./range.js";
-import type { Resources } from "./reference.js";
 import type { Json, JsonObject } from "./scanner.js";
 import type { Formatter } from "./formatter.js";
 import { isSettled, isWithdrawn, statusPhrase, type Status } from "./status.js";
@@ -41,7 +40,7 @@ export interface Row {
 }
 
 /** The context of a row. */
-export interface Surroundings {
+export interface Surroundings extends Reader {
   readonly path: readonly Phrase[];
   /** The effective status: the worst of the report's, the panel's and its own. */
   readonly status: Status;
@@ -55,8 +54,6 @@ export interface Surroundings {
   readonly patient: string | null;
   /** What is shown above all rows: times, specimens and performers, not repeated in each row. */
   readonly above: ReadonlySet<string>;
-  readonly resources: Resources;
-  readonly formatter: Formatter;
 }
 
 /** The row of an observation, or of one of its components (`source`). */
@@ -101,18 +98,16 @@ function computed(source: JsonObject, { formatter, status, isInterpreted, isModi
 }
 
 function lines(source: JsonObject, observation: JsonObject, withdrawn: boolean, around: Surroundings): Line[] {
+  const { formatter } = around;
+  /** The objects of a field, and what stands there as text. */
+  const all = (kind: "range" | "note", field: string, format: (one: JsonObject) => Phrase | null): Line[] =>
+    [...formatter.some(source[field]).map(format), ...texts(source[field]).map(foreign)].flatMap((content) =>
+      line(kind, formatter.words(kind), content),
+    );
   return [
-    ...around.formatter
-      .some(source["referenceRange"])
-      .flatMap((range) => line("range", around.formatter.words("range"), formatRange(range, around.formatter))),
-    ...texts(source["referenceRange"]).flatMap((range) =>
-      line("range", around.formatter.words("range"), foreign(range)),
-    ),
+    ...all("range", "referenceRange", (range) => formatRange(range, formatter)),
     ...warnings(source, withdrawn, around),
-    ...around.formatter
-      .some(source["note"])
-      .flatMap((note) => line("note", around.formatter.words("note"), formatNote(note, observation, around))),
-    ...texts(source["note"]).flatMap((note) => line("note", around.formatter.words("note"), foreign(note))),
+    ...all("note", "note", (note) => formatNote(note, observation, around)),
     ...(source === observation ? facts(observation, around) : []),
   ];
 }
@@ -147,23 +142,21 @@ function facts(observation: JsonObject, around: Surroundings): Line[] {
   const { words, lang } = formatter;
   const unlessAbove = (label: string, content: Phrase | null): Line[] =>
     content !== null && above.has(letters(content)) ? [] : line("fact", label, content);
-  const name = (field: string): Phrase | null =>
-    named(observation[field], observation, resources, formatter)?.content ?? null;
   const minute = (field: string): string | undefined => text(observation[field])?.slice(0, 16);
   const issued = text(observation["issued"]);
   const isIssuedLater = !isInReport && issued !== null && minute("issued") !== minute("effectiveDateTime");
   const own = patientKey(observation, resources);
   const isOtherPatient = own !== null && patient !== null && own !== patient;
   return [
-    ...(isOtherPatient ? line("warning", words("patient"), name("subject")) : []),
+    ...(isOtherPatient ? line("warning", words("patient"), nameOf("subject", observation, around)) : []),
     // Not about the patient, but about a fetus, a donor or a device.
     ...line("note", words("about"), formatNames(observation["focus"], observation, around)),
     ...unlessAbove(words("effective"), formatTime(observation, "effective", formatter)),
     ...(isIssuedLater ? line("fact", words("issued"), formatDate(issued, formatter)) : []),
-    ...unlessAbove(words("specimen"), name("specimen")),
+    ...unlessAbove(words("specimen"), nameOf("specimen", observation, around)),
     ...line("fact", words("body_site"), conceptName(observation["bodySite"], lang)),
     ...line("fact", words("method"), conceptName(observation["method"], lang)),
-    ...line("fact", words("device"), name("device")),
+    ...line("fact", words("device"), nameOf("device", observation, around)),
     ...unlessAbove(words("performer"), formatNames(observation["performer"], observation, around)),
   ];
 }
@@ -188,23 +181,17 @@ function quantities(source: JsonObject): JsonObject[] {
 }
 
 /** A note with its author and time. */
-function formatNote(note: JsonObject, from: JsonObject, { resources, formatter }: Surroundings): Phrase | null {
-  const plain = text(note["text"]);
+function formatNote(note: JsonObject, from: JsonObject, reader: Reader): Phrase | null {
+  const plain = asSent(note["text"]);
   if (plain === null) return null;
-  const writer = text(note["authorString"]);
-  const author =
-    writer === null ? named(note["authorReference"], from, resources, formatter)?.content : foreign(writer);
+  const author = asSent(note["authorString"]) ?? named(note["authorReference"], from, reader)?.content;
   const time = text(note["time"]);
-  const about = [author ?? [], time === null ? [] : formatDate(time, formatter)].filter((part) => part.length > 0);
-  return phrase(foreign(plain), ...(about.length > 0 ? [" (", join(about, ", "), ")"] : []));
+  const about = join([author ?? null, time === null ? null : formatDate(time, reader.formatter)], ", ");
+  return phrase(plain, about && phrase(" (", about, ")"));
 }
 
 /** Several references by name, in one phrase. */
-export function formatNames(
-  source: Json | undefined,
-  from: JsonObject,
-  { resources, formatter }: Pick<Surroundings, "resources" | "formatter">,
-): Phrase | null {
-  const names: Named[] = formatter.some(source).flatMap((link) => named(link, from, resources, formatter) ?? []);
-  return names.length > 0 ? join(distinct(names.map(({ content }) => content)), ", ") : null;
+export function formatNames(source: Json | undefined, from: JsonObject, reader: Reader): Phrase | null {
+  const names = reader.formatter.some(source).map((link) => named(link, from, reader)?.content ?? null);
+  return join(distinct(names), ", ");
 }

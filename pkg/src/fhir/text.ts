@@ -31,7 +31,7 @@ function formatRow(row: Row, formatter: Pick<Formatter, "lang" | "words">): Phra
   return phrase(
     join([...row.path, row.name], " › "),
     value,
-    flags.length > 0 ? phrase(row.value ? " · " : ": ", flags) : null,
+    flags && phrase(row.value ? " · " : ": ", flags),
     inherited && phrase(" · ", inherited),
   );
 }

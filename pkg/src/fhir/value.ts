@@ -10,8 +10,7 @@ import type { Formatter } from "./formatter.js";
 
 /** The value of an observation or component; null if it states none. FHIR allows one; more are shown together. */
 export function formatValue(source: JsonObject, formatter: Formatter): Phrase | null {
-  const values = formatValues(source, formatter);
-  return values.length > 0 ? join(values, "; ") : null;
+  return join(formatValues(source, formatter), "; ");
 }
 
 /** Whether the sender gave more than one value, of which only one can be meant. */

@@ -35,8 +35,7 @@ export class LabFolder {
 
   /** What waits, in the order of its names. A `.meta.json` whose content is not there yet waits for it. */
   async jobs(): Promise<readonly Job[]> {
-    const names = await readdir(this.path, { withFileTypes: true });
-    const files = names.filter((entry) => entry.isFile()).map(({ name }) => name);
+    const files = await this.#names("");
     return files
       .filter((name) => name.endsWith(META))
       .sort()

@@ -24,9 +24,6 @@ export interface Line {
 
 /** The last line of each digest. A line that a dying process left half is cut off. */
 export class Ledger {
-  readonly #file: FileHandle;
-  readonly #last: Map<string, Line>;
-
   static async open(path: string): Promise<Ledger> {
     const file = await open(path, "a+", 0o600);
     try {
@@ -44,30 +41,30 @@ export class Ledger {
     }
   }
 
-  private constructor(file: FileHandle, last: Map<string, Line>) {
-    this.#file = file;
-    this.#last = last;
-  }
+  private constructor(
+    private readonly file: FileHandle,
+    private readonly last: Map<string, Line>,
+  ) {}
 
   get(digest: string): Line | undefined {
-    return this.#last.get(digest);
+    return this.last.get(digest);
   }
 
   /** The last line of each digest that stands at one of these steps. */
   at(...steps: readonly Step[]): readonly Line[] {
-    return [...this.#last.values()].filter(({ step }) => steps.includes(step));
+    return [...this.last.values()].filter(({ step }) => steps.includes(step));
   }
 
   /** Adds a line; it is on the disk when this resolves. */
   async add(line: Omit<Line, "at">): Promise<Line> {
     const whole = { ...line, at: Math.floor(Date.now() / 1000) };
-    await this.#file.appendFile(`${JSON.stringify(whole)}\n`);
-    await this.#file.sync();
-    this.#last.set(line.digest, whole);
+    await this.file.appendFile(`${JSON.stringify(whole)}\n`);
+    await this.file.sync();
+    this.last.set(line.digest, whole);
     return whole;
   }
 
   close(): Promise<void> {
-    return this.#file.close();
+    return this.file.close();
   }
 }

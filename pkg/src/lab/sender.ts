@@ -9,7 +9,9 @@
 import { contentTypeOf } from "./content.js";
 import type { Job, LabFolder, Meta } from "./folder.js";
 import type { Ledger, Line } from "./ledger.js";
+import { hex } from "../bytes.js";
 import { TesseraError, isTesseraError, type ErrorCode } from "../errors.js";
+import { sha256 } from "../module/webcrypto.js";
 import type { Portal } from "../portal/portal.js";
 import type { Contact, Message } from "../portal/types.js";
 
@@ -36,22 +38,17 @@ export interface Tally {
 }
 
 export class LabSender {
-  readonly #portal: Portal;
-  readonly #folder: LabFolder;
-  readonly #ledger: Ledger;
-  readonly #log: Log;
-
-  constructor(portal: Portal, folder: LabFolder, ledger: Ledger, log: Log) {
-    this.#portal = portal;
-    this.#folder = folder;
-    this.#ledger = ledger;
-    this.#log = log;
-  }
+  constructor(
+    private readonly portal: Portal,
+    private readonly folder: LabFolder,
+    private readonly ledger: Ledger,
+    private readonly log: Log,
+  ) {}
 
   /** Looks at every file once: queues new ones in the vault, and moves those that the relay has. */
   async round(): Promise<Tally> {
     const tally = { sent: 0, failed: 0, queued: 0, waiting: 0 };
-    for (const job of await this.#folder.jobs()) tally[await this.#advance(job)] += 1;
+    for (const job of await this.folder.jobs()) tally[await this.#advance(job)] += 1;
     tally.failed += await this.#confirm();
     return tally;
   }
@@ -60,20 +57,20 @@ export class LabSender {
     let digest: string | undefined;
     let contact: Contact | undefined;
     try {
-      const meta = await this.#folder.meta(job);
+      const meta = await this.folder.meta(job);
       contact = await this.#recipient(meta);
-      const { maxMessageBytes } = await this.#portal.limits();
-      const size = await this.#folder.size(job);
+      const { maxMessageBytes } = await this.portal.limits();
+      const size = await this.folder.size(job);
       if (size > Math.min(maxMessageBytes, LARGEST_FILE))
         throw new TesseraError("MESSAGE_TOO_LARGE", `the file has ${size} bytes, the relay allows ${maxMessageBytes}`);
-      const body = await this.#folder.content(job);
+      const body = await this.folder.content(job);
       digest = await digestOf(contact, body);
       return await this.#send(job, digest, contact, meta, body);
     } catch (thrown) {
       if (isMissing(thrown)) return "waiting"; // it was taken away meanwhile
       if (!isTesseraError(thrown)) throw thrown;
       if (thrown.code === "CONTACT_PENDING" || (thrown.retryable && thrown.code !== "STORE_FAILED")) {
-        this.#log(`waits: ${thrown.code}${digest === undefined ? "" : ` ${short(digest)}`}`);
+        this.log(`waits: ${thrown.code}${digest === undefined ? "" : ` ${short(digest)}`}`);
         return "waiting";
       }
       if (!FAILS.has(thrown.code)) throw thrown;
@@ -84,7 +81,7 @@ export class LabSender {
 
   /** The contact that a `.meta.json` names, by id or by fingerprint. */
   async #recipient({ contact: named }: Meta): Promise<Contact> {
-    const contacts = (await this.#portal.contacts()).filter(
+    const contacts = (await this.portal.contacts()).filter(
       ({ id, fingerprint }) => id === named || (fingerprint !== null && hex(fingerprint) === named),
     );
     // Somebody who enrolled again has the same fingerprint twice.
@@ -94,17 +91,17 @@ export class LabSender {
   }
 
   async #send(job: Job, digest: string, contact: Contact, meta: Meta, body: Uint8Array): Promise<keyof Tally> {
-    let line = this.#ledger.get(digest);
+    let line = this.ledger.get(digest);
     if (line?.step === "begun") {
       const known = await this.#inVault(contact.id, body);
       if (known) line = await this.#queued(digest, known);
     }
     if (line === undefined || line.step === "begun" || line.step === "failed") {
       const attachment = { contentType: contentTypeOf(body), body };
-      await this.#ledger.add({ digest, step: "begun", contact: contact.id });
+      await this.ledger.add({ digest, step: "begun", contact: contact.id });
       const { label } = meta;
       const content = { attachments: [attachment], ...(label === undefined ? {} : { session: label }) };
-      line = await this.#queued(digest, await this.#portal.send(contact.id, content));
+      line = await this.#queued(digest, await this.portal.send(contact.id, content));
     }
     if (line.step === "queued") {
       const message = await this.#message(line);
@@ -115,30 +112,30 @@ export class LabSender {
       }
     }
     // A process may have died before it moved the file; or the same file was put here again.
-    const target = await this.#folder.target(line.file ?? job.name, "sent");
+    const target = await this.folder.target(line.file ?? job.name, "sent");
     if (line.step === "queued") {
-      await this.#ledger.add({ ...line, step: "sent", file: target });
-      this.#log(`sent ${short(digest)}`);
-    } else this.#log(`was sent before: ${short(digest)}`);
-    await this.#folder.move(job, "sent", target);
+      await this.ledger.add({ ...line, step: "sent", file: target });
+      this.log(`sent ${short(digest)}`);
+    } else this.log(`was sent before: ${short(digest)}`);
+    await this.folder.move(job, "sent", target);
     return "sent";
   }
 
   async #queued(digest: string, message: Message): Promise<Line> {
-    return this.#ledger.add({ digest, step: "queued", contact: message.contactId, message: message.id });
+    return this.ledger.add({ digest, step: "queued", contact: message.contactId, message: message.id });
   }
 
   async #fail(job: Job, digest: string | undefined, contact: Contact | undefined, error: TesseraError): Promise<void> {
-    await this.#folder.move(job, "failed", await this.#folder.target(job.name, "failed"), error);
+    await this.folder.move(job, "failed", await this.folder.target(job.name, "failed"), error);
     if (digest !== undefined && contact !== undefined)
-      await this.#ledger.add({ digest, step: "failed", contact: contact.id });
-    this.#log(`failed: ${error.code}${digest === undefined ? "" : ` ${short(digest)}`}`);
+      await this.ledger.add({ digest, step: "failed", contact: contact.id });
+    this.log(`failed: ${error.code}${digest === undefined ? "" : ` ${short(digest)}`}`);
   }
 
   /** Sent files that were confirmed, or no longer will be. */
   async #confirm(): Promise<number> {
     let failed = 0;
-    const lines = this.#ledger.at("sent");
+    const lines = this.ledger.at("sent");
     const messages = new Map<string, Message>();
     for (const contact of new Set(lines.map((line) => line.contact)))
       for (const message of await this.#those(contact, new Set(lines.map((line) => line.message))))
@@ -146,13 +143,13 @@ export class LabSender {
     for (const line of lines) {
       const message = messages.get(line.message ?? "");
       if (message?.state === "delivered") {
-        await this.#ledger.add({ ...line, step: "delivered" });
-        this.#log(`delivered ${short(line.digest)}`);
+        await this.ledger.add({ ...line, step: "delivered" });
+        this.log(`delivered ${short(line.digest)}`);
       } else if (message !== undefined && ENDS.has(message.state)) {
         const error = ended(message);
-        if (line.file !== undefined) await this.#folder.moveBack(line.file, error);
-        await this.#ledger.add({ ...line, step: "failed" });
-        this.#log(`failed: not confirmed ${short(line.digest)}`);
+        if (line.file !== undefined) await this.folder.moveBack(line.file, error);
+        await this.ledger.add({ ...line, step: "failed" });
+        this.log(`failed: not confirmed ${short(line.digest)}`);
         failed += 1;
       }
     }
@@ -186,9 +183,9 @@ export class LabSender {
   }
 
   async *#newestFirst(contactId: string): AsyncGenerator<Message, void, undefined> {
-    if (!(await this.#portal.contacts()).some(({ id }) => id === contactId)) return;
+    if (!(await this.portal.contacts()).some(({ id }) => id === contactId)) return;
     for (let before: string | undefined; ; ) {
-      const page = await this.#portal.messages(contactId, before === undefined ? {} : { before });
+      const page = await this.portal.messages(contactId, before === undefined ? {} : { before });
       yield* [...page].reverse();
       before = page[0]?.id;
       if (before === undefined) return;
@@ -206,7 +203,7 @@ function ended(message: Message | undefined): TesseraError {
 
 async function digestOf(contact: Contact, body: Uint8Array): Promise<string> {
   const parts = [new TextEncoder().encode(`${contact.id} `), body];
-  return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", Buffer.concat(parts))));
+  return hex(await sha256(Buffer.concat(parts)));
 }
 
 function isMissing(thrown: unknown): boolean {
@@ -215,8 +212,4 @@ function isMissing(thrown: unknown): boolean {
 
 function short(digest: string): string {
   return digest.slice(0, 12);
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("hex");
 }

@@ -58,10 +58,7 @@ export class Conversation {
     if (text(wire, "wire").length > MOST_LIMIT) throw new TesseraError("MALFORMED", "not a MedCrypt v1 message");
     const { text: sealed, patientId, month } = await this.#ring.open(wire);
     if (patientId !== this.alias) throw new TesseraError("NOT_AUTHENTIC", "the message is not of this conversation");
-    const taken = this.#assembly.take(sealed);
-    return taken?.note === undefined
-      ? { text: undefined, missing: taken?.missing ?? [], month }
-      : { text: taken.note, missing: [], month };
+    return { ...this.#assembly.take(sealed), month };
   }
 
   /** Notes with missing parts. Show them: a missing part may be the one that matters. */

@@ -11,6 +11,7 @@ import { call } from "../module/sdk.js";
 import { TesseraError, invalid } from "../errors.js";
 import { Handle, inner } from "../module/handle.js";
 import { pbkdf2, randomBytes, subtle } from "../module/webcrypto.js";
+import { remembered } from "../remembered.js";
 
 /** A derived key; it stays inside the module. */
 export class MedcryptKey extends Handle<bindings.MedcryptKey> {
@@ -110,15 +111,14 @@ const IMPORTED = new WeakMap<bindings.MedcryptKey, Promise<CryptoKey>>();
 
 /** A key that WebCrypto keeps to itself. */
 function imported(key: bindings.MedcryptKey): Promise<CryptoKey> {
-  const known = IMPORTED.get(key);
-  if (known !== undefined) return known;
-  const raw = key.export();
-  const made = subtle()
-    .importKey("raw", raw as BufferSource, "AES-GCM", false, ["encrypt", "decrypt"])
-    .finally(() => raw.fill(0));
-  IMPORTED.set(key, made);
-  made.catch(() => IMPORTED.delete(key));
-  return made;
+  return remembered(IMPORTED, key, () => {
+    const raw = key.export();
+    const made = subtle()
+      .importKey("raw", raw as BufferSource, "AES-GCM", false, ["encrypt", "decrypt"])
+      .finally(() => raw.fill(0));
+    made.catch(() => IMPORTED.delete(key));
+    return made;
+  });
 }
 
 async function aesGcm(

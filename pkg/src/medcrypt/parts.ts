@@ -46,14 +46,14 @@ export class Assembly {
 
   /**
    * Takes an opened text: the note once it is whole, or the numbers of the parts still missing. A copy of a part that is there
-   * changes nothing; a copy of a part of a note that was given already is `undefined`.
+   * changes nothing; after a copy of a part of a note that was given already nothing is missing.
    *
    * A part that contradicts the others is `FRAGMENT_CONFLICT`, and the note is dropped.
    */
-  take(text: string): { note: string; missing: [] } | { note?: undefined; missing: number[] } | undefined {
+  take(text: string): { text: string; missing: [] } | { text: undefined; missing: number[] } {
     const part = parse(text);
-    if (part === undefined) return { note: text, missing: [] };
-    if (this.#finished.has(part.note)) return undefined;
+    if (part === undefined) return { text, missing: [] };
+    if (this.#finished.has(part.note)) return { text: undefined, missing: [] };
     const pieces = this.#unfinished.get(part.note) ?? new Array<string | undefined>(part.count).fill(undefined);
     const known = pieces[part.index];
     if (part.count !== pieces.length || (known !== undefined && known !== part.text)) {
@@ -62,29 +62,31 @@ export class Assembly {
       throw new TesseraError("FRAGMENT_CONFLICT", "the parts of a text contradict each other");
     }
     pieces[part.index] = part.text;
-    const missing = pieces.flatMap((piece, i) => (piece === undefined ? [i + 1] : []));
+    const missing = missingOf(pieces);
     this.#unfinished.delete(part.note);
     if (missing.length === 0) {
       this.#finish(part.note);
-      return { note: pieces.join(""), missing: [] };
+      return { text: pieces.join(""), missing: [] };
     }
     this.#unfinished.set(part.note, pieces); // now the newest
     if (this.#unfinished.size > MAX_UNFINISHED) deleteOldest(this.#unfinished);
-    return { missing };
+    return { text: undefined, missing };
   }
 
   /** Notes of which parts are missing: how many there are, and which numbers. */
   get unfinished(): { of: number; missing: number[] }[] {
-    return Array.from(this.#unfinished.values(), (pieces) => ({
-      of: pieces.length,
-      missing: pieces.flatMap((piece, i) => (piece === undefined ? [i + 1] : [])),
-    }));
+    return Array.from(this.#unfinished.values(), (pieces) => ({ of: pieces.length, missing: missingOf(pieces) }));
   }
 
   #finish(note: string): void {
     this.#finished.add(note);
     if (this.#finished.size > MAX_FINISHED) deleteOldest(this.#finished);
   }
+}
+
+/** The numbers of the pieces that are not there. */
+function missingOf(pieces: readonly (string | undefined)[]): number[] {
+  return pieces.flatMap((piece, i) => (piece === undefined ? [i + 1] : []));
 }
 
 /** `undefined` for a whole note. A line that only looks like a marker is text. */

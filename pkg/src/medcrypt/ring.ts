@@ -3,6 +3,7 @@
 import { callback, content } from "../arguments.js";
 import { TesseraError, isTesseraError } from "../errors.js";
 import { decryptMessage, encryptMessage, monthKey, type MedcryptKey } from "./message.js";
+import { remembered } from "../remembered.js";
 
 /** Days into a month in which the month before still opens. */
 const WINDOW_DAYS = 7;
@@ -68,13 +69,11 @@ export class KeyRing {
 
   /** Derived once; concurrent calls wait for the same derivation. */
   #key(month: string): Promise<MedcryptKey> {
-    let key = this.#keys.get(month);
-    if (key === undefined) {
-      key = monthKey(this.#secret.slice(), month);
-      this.#keys.set(month, key);
+    return remembered(this.#keys, month, () => {
+      const key = monthKey(this.#secret.slice(), month);
       key.catch(() => this.#keys.delete(month));
-    }
-    return key;
+      return key;
+    });
   }
 
   #keep(months: readonly (string | undefined)[]): void {

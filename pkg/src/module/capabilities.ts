@@ -71,9 +71,9 @@ async function keepsCryptoKeys(): Promise<boolean> {
   const name = "tessera-portal-probe";
   try {
     const key = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt"]);
-    const database = await settled(indexedDB.open(name), (request) => {
-      request.result.createObjectStore("keys");
-    });
+    const opening = indexedDB.open(name);
+    opening.onupgradeneeded = () => opening.result.createObjectStore("keys");
+    const database = await settled(opening);
     try {
       await settled(database.transaction("keys", "readwrite").objectStore("keys").put(key, 0));
       return true;
@@ -86,9 +86,8 @@ async function keepsCryptoKeys(): Promise<boolean> {
   }
 }
 
-function settled<R extends IDBRequest>(request: R, upgrade?: (request: R) => void): Promise<R["result"]> {
+function settled<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    if (upgrade) (request as unknown as IDBOpenDBRequest).onupgradeneeded = () => upgrade(request);
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });

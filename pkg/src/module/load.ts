@@ -29,9 +29,7 @@ export async function loadBuiltIn(file: ModuleFile): Promise<WebAssembly.Module>
   const failures: TesseraError[] = [];
   for (const [url, integrity] of candidates(file)) {
     try {
-      return url.protocol === "file:"
-        ? await compile(await readFile(url), shown(url))
-        : await compileResponse(await fetched(url, integrity), shown(url));
+      return await loadFrom(url, integrity);
     } catch (error) {
       failures.push(error as TesseraError);
     }
@@ -56,17 +54,19 @@ export async function loadGiven(source: ModuleSource): Promise<WebAssembly.Modul
     case "Request":
       return compileResponse(await fetched(source as Request), shown((source as Request).url));
     case "URL":
-    case "String": {
-      const url = address(source as URL | string);
-      return url.protocol === "file:"
-        ? compile(await readFile(url), shown(url))
-        : compileResponse(await fetched(url), shown(url));
-    }
+    case "String":
+      return loadFrom(address(source as URL | string));
     default:
       if (typeof source !== "object" || source === null)
         throw invalid("wasm is not a URL, Request, Response, BufferSource or WebAssembly.Module");
       return compile(bytes(source, "wasm"), "what was passed as wasm");
   }
+}
+
+/** From a file in Node, else from a server. */
+async function loadFrom(url: URL, integrity?: string): Promise<WebAssembly.Module> {
+  if (url.protocol === "file:") return compile(await readFile(url), shown(url));
+  return compileResponse(await fetched(url, integrity), shown(url));
 }
 
 /** Addresses to try, one after the other, with the hashes of what they have to give. */

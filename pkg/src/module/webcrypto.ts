@@ -1,4 +1,4 @@
-/** What the platform's WebCrypto does better than the module: PBKDF2 and long AES-GCM bodies. */
+/** What the platform's WebCrypto does better than the module: PBKDF2, SHA-256 and long AES-GCM bodies. */
 
 import { TesseraError } from "../errors.js";
 
@@ -15,6 +15,10 @@ export async function pbkdf2(password: Uint8Array, salt: Uint8Array, iterations:
   const key = await subtle().importKey("raw", password as BufferSource, "PBKDF2", false, ["deriveBits"]);
   const parameters = { name: "PBKDF2", hash: "SHA-256", salt: salt as BufferSource, iterations };
   return new Uint8Array(await subtle().deriveBits(parameters, key, 256));
+}
+
+export async function sha256(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await subtle().digest("SHA-256", bytes as BufferSource));
 }
 
 export function randomBytes(length: number): Uint8Array<ArrayBuffer> {

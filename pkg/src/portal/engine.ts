@@ -123,16 +123,13 @@ export type Failure =
 export type Answer =
   | { readonly kind: "loaded"; readonly records: readonly (Uint8Array | undefined)[] }
   | { readonly kind: "got"; readonly bytes: Uint8Array }
-  | ({ readonly kind: "got" } & Failure)
   /** A body that was kept. The engine computes missing hashes. */
   | ({ readonly kind: "handedOver"; readonly body: Uint8Array } & Hashes)
   | { readonly kind: "kept"; readonly length: number }
-  | ({ readonly kind: "kept" } & Failure)
   | { readonly kind: "confirmed"; readonly may: boolean }
   | { readonly kind: "posted" }
-  | ({ readonly kind: "posted" } & Failure)
   | { readonly kind: "selected"; readonly relay: Uint8Array; readonly mirror: Uint8Array }
-  | ({ readonly kind: "selected" } & Failure)
+  | ({ readonly kind: "got" | "kept" | "posted" | "selected" } & Failure)
   /** The store had no room for the last changes. */
   | { readonly kind: "notStored" };
 

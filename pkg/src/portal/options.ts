@@ -1,6 +1,6 @@
 /** What a portal is opened with, checked before anything is done with it. */
 
-import { bytes, callback, flag, options as known, text } from "../arguments.js";
+import { bytes, callback, flag, integer, options as known, text } from "../arguments.js";
 import { invalid } from "../errors.js";
 import { MOST_IDLE_MINUTES } from "./idle.js";
 import type { RelayClient } from "../relay/client.js";
@@ -54,10 +54,10 @@ export function requireRuntimeOptions(given: Partial<RuntimeOptions>): RuntimeOp
   if (pace !== undefined) requirePace(pace);
   if (idleMinutes !== undefined) requireMinutes(idleMinutes);
   if (receiptDelayMinutes !== undefined)
-    requireWhole(receiptDelayMinutes, "receiptDelayMinutes", 0, MOST_RECEIPT_DELAY_MINUTES);
+    integer(receiptDelayMinutes, "receiptDelayMinutes", 0, MOST_RECEIPT_DELAY_MINUTES);
   if (reading !== undefined && reading !== "whole" && reading !== "light")
     throw invalid('reading is neither "whole" nor "light"');
-  if (lightQueries !== undefined) requireWhole(lightQueries, "lightQueries", 1, MOST_LIGHT_QUERIES);
+  if (lightQueries !== undefined) integer(lightQueries, "lightQueries", 1, MOST_LIGHT_QUERIES);
   callback(backup, "backup");
   callback(log, "log");
   callback(confirmLargeDownload, "confirmLargeDownload");
@@ -102,11 +102,6 @@ export function requireOpeningArgument(opening: unknown, name: string): Opening 
   const given = known(opening as { passkey?: unknown; key?: unknown }, name, ["passkey", "key"]);
   if (given.key === undefined && given.passkey !== true) throw invalid(`${name}.passkey is not true`);
   return requireOpening(given);
-}
-
-function requireWhole(value: number, name: string, least: number, most: number): void {
-  if (!Number.isInteger(value) || value < least || value > most)
-    throw invalid(`${name} is not a whole number from ${least} to ${most}`);
 }
 
 function requireMinutes(minutes: unknown): void {

@@ -8,9 +8,9 @@ import { asMessage } from "./messages.js";
 import type { RuntimeOptions } from "./options.js";
 import { HostLog } from "./log.js";
 import { PromptSending } from "./prompt.js";
-import type { Message, Pace, PullProgress } from "./types.js";
+import type { Message, Pace } from "./types.js";
 import { TesseraError, isTesseraError } from "../errors.js";
-import { Relay, type RelayClient } from "../relay/client.js";
+import type { RelayClient } from "../relay/client.js";
 import { RelayDriver } from "../relay/driver.js";
 import { Members, allowedMembers } from "../relay/members.js";
 import { ReachabilityMonitor } from "../relay/reachability.js";
@@ -66,17 +66,20 @@ export class Runtime {
         engine.setMembers(allowedMembers(client), mirror?.url);
       },
     );
-    const relay = new ReachabilityMonitor(new Relay(client), this.host, {
+    const relay = new ReachabilityMonitor(client, this.host, {
       onChange: (status) => {
         this.emit("relay", status);
         if (status.reachable) void this.prompt.resume();
       },
       onTrouble: (method, code) => this.log.write("request", { level: "warn", code, method }),
     });
-    const onProgress = (progress: PullProgress): void => this.emit("progress", progress);
     const members = new Members(client, mirror !== undefined, relay);
-    this.driver = new RelayDriver(this.host, relay, members, options.confirmLargeDownload, onProgress, (error) => {
-      if (!lock.lost.aborted) this.emit("stopped", error);
+    this.driver = new RelayDriver(this.host, relay, members, {
+      confirmLargeDownload: options.confirmLargeDownload,
+      onProgress: (progress) => this.emit("progress", progress),
+      onEnd: (error) => {
+        if (!lock.lost.aborted) this.emit("stopped", error);
+      },
     });
     this.prompt = new PromptSending(this.host, this.driver, vault.prompt);
     this.lockController = new LockController(this.host, this.driver, store, options.idleMinutes, {

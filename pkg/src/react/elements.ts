@@ -61,14 +61,12 @@ function component<Tag extends keyof Element, Own extends keyof Element[Tag] = n
     });
     const { onUnread, onAlert, onOpen } = props;
     useEffect(() => {
-      const current = element.current;
-      const listeners = Object.entries({ onUnread, onAlert, onOpen }).flatMap(([name, listener]) =>
-        listener === undefined ? [] : [[EVENTS[name as keyof typeof EVENTS], listener as EventListener] as const],
-      );
-      for (const [type, listener] of listeners) current?.addEventListener(type, listener);
-      return () => {
-        for (const [type, listener] of listeners) current?.removeEventListener(type, listener);
-      };
+      const shown = new AbortController();
+      for (const [name, listener] of Object.entries({ onUnread, onAlert, onOpen })) {
+        const type: string = EVENTS[name as keyof typeof EVENTS];
+        if (listener) element.current?.addEventListener(type, listener as EventListener, { signal: shown.signal });
+      }
+      return () => shown.abort();
     }, [onUnread, onAlert, onOpen]);
     // React 18 knows `class`, not `className`, on custom elements; both versions take `class`.
     return createElement(tag, { ref: element, class: className, id, lang, style }, children);

@@ -201,11 +201,11 @@ const PATIENCE_MS = 60_000;
 
 /** A client whose every request ends: by an answer, the caller's signal, or time. */
 export class Relay {
-  readonly #client: Pick<RelayClient, "get" | "post" | "select" | "notices">;
+  readonly #client: RelayClient;
   #wanted = new AbortController();
 
-  constructor(client: RelayClient | Relay) {
-    this.#client = client instanceof Relay ? client.#client : client;
+  constructor(client: RelayClient) {
+    this.#client = client;
   }
 
   get(path: string, signal?: AbortSignal): Promise<Uint8Array> {
@@ -240,12 +240,8 @@ export class Relay {
   }
 
   /** Listens until the stream ends, however it does. */
-  async notices(
-    bucket: number,
-    onNotice: OnNotice,
-    request: { readonly signal: AbortSignal; readonly silenceMs: number },
-  ): Promise<void> {
-    await this.#client.notices?.(bucket, onNotice, request);
+  async notices(...request: Parameters<NonNullable<RelayClient["notices"]>>): Promise<void> {
+    await this.#client.notices?.(...request);
   }
 
   /** Ends all requests under way. */

@@ -6,7 +6,7 @@
 import type { Answer, Ask, Effects, Engine, Failure, RelayParameters, Synced, Task } from "../portal/engine.js";
 import type { EngineHost } from "../portal/engine-host.js";
 import { arrival } from "../portal/waiting.js";
-import type { PullProgress } from "../portal/types.js";
+import type { OpenOptions, PullProgress } from "../portal/types.js";
 import { TesseraError, asTesseraError, isTesseraError } from "../errors.js";
 import type { Relay } from "./client.js";
 import { Downloads } from "./downloads.js";
@@ -14,8 +14,13 @@ import { savesData, sleep, ticks } from "./environment.js";
 import type { Members } from "./members.js";
 import type { ReachabilityMonitor } from "./reachability.js";
 
-/** Asks the host whether this many bytes may be pulled. It is not called unless data saving is on. */
-export type ConfirmLargeDownload = (bytes: number) => boolean | Promise<boolean>;
+export interface DriverHooks {
+  /** Asks the host whether this many bytes may be pulled. It is not called unless data saving is on. */
+  readonly confirmLargeDownload: OpenOptions["confirmLargeDownload"] | undefined;
+  readonly onProgress: (progress: PullProgress) => void;
+  /** The rounds ended by themselves, which only a failing store or a defect makes them do. */
+  readonly onEnd: (error: TesseraError) => void;
+}
 
 export interface SyncRequest {
   readonly flush?: boolean;
@@ -44,9 +49,7 @@ export class RelayDriver {
   readonly #host: EngineHost;
   readonly #relay: ReachabilityMonitor;
   readonly #members: Members;
-  readonly #confirmLargeDownload: ConfirmLargeDownload | undefined;
-  readonly #onProgress: (progress: PullProgress) => void;
-  readonly #onEnd: (error: TesseraError) => void;
+  readonly #hooks: DriverHooks;
   /** Requested syncs in order; the first is under way. */
   readonly #syncs: Waiting[] = [];
   #running: Promise<void> | undefined;
@@ -57,21 +60,11 @@ export class RelayDriver {
   #wakeSleeper: () => void = () => {};
   readonly #downloads = new Downloads();
 
-  /** `onEnd` is called if the rounds end by themselves, which only a failing store or a defect makes them do. */
-  constructor(
-    host: EngineHost,
-    relay: ReachabilityMonitor,
-    members: Members,
-    confirmLargeDownload: ConfirmLargeDownload | undefined,
-    onProgress: (progress: PullProgress) => void,
-    onEnd: (error: TesseraError) => void,
-  ) {
+  constructor(host: EngineHost, relay: ReachabilityMonitor, members: Members, hooks: DriverHooks) {
     this.#host = host;
     this.#relay = relay;
     this.#members = members;
-    this.#confirmLargeDownload = confirmLargeDownload;
-    this.#onProgress = onProgress;
-    this.#onEnd = onEnd;
+    this.#hooks = hooks;
   }
 
   /** Does everything when it is due, until `stop`. */
@@ -193,7 +186,7 @@ export class RelayDriver {
     for (const waiting of this.#syncs.splice(0)) waiting.reject(reason);
     if (error === undefined || this.#started === undefined) return;
     this.#halt();
-    if (error.code !== "ABORTED" && error.code !== "DISPOSED" && error.code !== "LOCKED") this.#onEnd(error);
+    if (error.code !== "ABORTED" && error.code !== "DISPOSED" && error.code !== "LOCKED") this.#hooks.onEnd(error);
   }
 
   #isWanted(): boolean {
@@ -256,40 +249,39 @@ export class RelayDriver {
     return member === undefined ? this.#relay : this.#members.at(member);
   }
 
-  async #get(relay: Relay, path: string): Promise<Answer> {
-    try {
-      return { kind: "got", bytes: await relay.get(path) };
-    } catch (thrown) {
-      return { kind: "got", ...this.#failure(thrown) };
-    }
+  #get(relay: Relay, path: string): Promise<Answer> {
+    return this.#answered("got", async () => ({ kind: "got", bytes: await relay.get(path) }));
   }
 
-  async #keep(member: string | undefined, path: string, ahead: readonly string[]): Promise<Answer> {
-    try {
+  #keep(member: string | undefined, path: string, ahead: readonly string[]): Promise<Answer> {
+    return this.#answered("kept", async () => {
       return { kind: "kept", length: await this.#downloads.keep(this.#at(member), member, path, ahead) };
-    } catch (thrown) {
-      return { kind: "kept", ...this.#failure(thrown) };
-    }
+    });
   }
 
   /** Neither relay gets the other's bitmaps, and the engine draws others for every request. */
-  async #select(first: Relay, path: string, one: Uint8Array, other: Uint8Array): Promise<Answer> {
+  #select(first: Relay, path: string, one: Uint8Array, other: Uint8Array): Promise<Answer> {
     const second = this.#members.mirror;
-    try {
+    return this.#answered("selected", async () => {
       if (second === undefined) throw new TesseraError("MIRROR_UNREACHABLE", "there is no mirror");
       const [relay, mirror] = await Promise.all([first.select(path, one), second.select(path, other)]);
       return { kind: "selected", relay, mirror };
-    } catch (thrown) {
-      return { kind: "selected", ...this.#failure(thrown) };
-    }
+    });
   }
 
-  async #post(relay: Relay, path: string, body: Uint8Array): Promise<Answer> {
-    try {
+  #post(relay: Relay, path: string, body: Uint8Array): Promise<Answer> {
+    return this.#answered("posted", async () => {
       await relay.post(path, body);
       return { kind: "posted" };
+    });
+  }
+
+  /** What came of a request, or why it was not answered. */
+  async #answered(kind: Extract<Answer, Failure>["kind"], request: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await request();
     } catch (thrown) {
-      return { kind: "posted", ...this.#failure(thrown) };
+      return { kind, ...this.#failure(thrown) };
     }
   }
 
@@ -310,12 +302,12 @@ export class RelayDriver {
   }
 
   async #mayDownload(bytes: number, tells: boolean): Promise<boolean> {
-    if (this.#confirmLargeDownload === undefined || !(tells || savesData())) return true;
-    return this.#confirmLargeDownload(bytes);
+    if (this.#hooks.confirmLargeDownload === undefined || !(tells || savesData())) return true;
+    return this.#hooks.confirmLargeDownload(bytes);
   }
 
   #progress(progress: PullProgress): void {
-    this.#onProgress(progress);
+    this.#hooks.onProgress(progress);
     this.#syncs[0]?.request.onProgress?.(progress);
   }
 

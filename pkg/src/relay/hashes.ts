@@ -1,6 +1,6 @@
 /** Hashes of downloads, which WebCrypto computes several times faster than the module. */
 
-import { subtle } from "../module/webcrypto.js";
+import { sha256 } from "../module/webcrypto.js";
 
 /** Protocol §12: a batch is a header, with the number and the size of its cells, and these cells. */
 const HEADER = 192;
@@ -57,8 +57,4 @@ function withoutTags(cells: Uint8Array, size: number, memory: Uint8Array): Uint8
       memory.copyWithin(end, at + TAG, at + size);
   }
   return memory.subarray(0, end);
-}
-
-async function sha256(bytes: Uint8Array): Promise<Uint8Array> {
-  return new Uint8Array(await subtle().digest("SHA-256", bytes as BufferSource));
 }

@@ -2,6 +2,7 @@
 
 import { Relay, type RelayClient } from "./client.js";
 import type { ReachabilityMonitor } from "./reachability.js";
+import { remembered } from "../remembered.js";
 
 export class Members {
   readonly #client: RelayClient;
@@ -20,14 +21,11 @@ export class Members {
 
   /** By its URL. The engine names none that the host did not allow. */
   at(url: string): Relay {
-    let relay = this.#known.get(url);
-    if (relay === undefined) {
+    return remembered(this.#known, url, () => {
       const given = [...(this.#client.members ?? []), this.#mirrorClient].find((client) => client?.url === url);
       const named = given === undefined ? this.#client.member?.(url) : undefined;
-      relay = this.#monitor.member(given ?? (named === undefined ? undefined : lazy(url, named)));
-      this.#known.set(url, relay);
-    }
-    return relay;
+      return this.#monitor.member(given ?? (named === undefined ? undefined : lazy(url, named)));
+    });
   }
 
   /** Ends all requests under way. */

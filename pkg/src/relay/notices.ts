@@ -35,9 +35,7 @@ export function listen(options: NoticeOptions, onNotice: OnNotice): Promise<void
     };
     heard();
     signal.addEventListener("abort", end);
-    socket.addEventListener("open", () =>
-      socket.send(JSON.stringify({ bucket, ...(accessToken === undefined ? {} : { token: accessToken }) })),
-    );
+    socket.addEventListener("open", () => socket.send(JSON.stringify({ bucket, token: accessToken })));
     socket.addEventListener("message", ({ data }) => {
       heard();
       const about = bucketOf(data);

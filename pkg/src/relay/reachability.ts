@@ -30,8 +30,8 @@ export class ReachabilityMonitor extends Relay {
   /** Another member served what was read last: what fails at the relay holds nothing up. */
   #elsewhere = false;
 
-  constructor(relay: Relay, host: EngineHost, hooks: ReachabilityHooks) {
-    super(relay);
+  constructor(client: RelayClient, host: EngineHost, hooks: ReachabilityHooks) {
+    super(client);
     this.#host = host;
     this.#hooks = hooks;
   }

@@ -184,16 +184,19 @@ function read(type: MessageType, payload: unknown): EhrAnswer | null {
 }
 
 function words(value: unknown, key: string): string | null {
-  const found = typeof value === "object" && value !== null ? (value as Json)[key] : undefined;
+  const found = field(value, key);
   return typeof found === "string" ? found : null;
+}
+
+function field(value: unknown, key: string): unknown {
+  return typeof value === "object" && value !== null ? (value as Json)[key] : undefined;
 }
 
 /** The first issue of an OperationOutcome, in its own words. */
 function outcomeText(outcome: unknown): string | null {
-  const issues = typeof outcome === "object" && outcome !== null ? (outcome as Json)["issue"] : undefined;
+  const issues = field(outcome, "issue");
   const first: unknown = Array.isArray(issues) ? issues[0] : undefined;
-  if (typeof first !== "object" || first === null) return null;
-  return words((first as Json)["details"], "text") ?? words(first, "diagnostics") ?? words(first, "code");
+  return words(field(first, "details"), "text") ?? words(first, "diagnostics") ?? words(first, "code");
 }
 
 /** A web origin as browsers write it, of HTTPS or of this machine. `*` would send a patient's words to any page. */

@@ -1,6 +1,6 @@
 /** The interface of a portal's store. Everything except the vault's header is sealed before it gets here. */
 
-import { bytes, object, text } from "../arguments.js";
+import { bytes, callback, object, text } from "../arguments.js";
 import { TesseraError, invalid, isTesseraError } from "../errors.js";
 
 /** The result of `commit` if the store was changed by another client. */
@@ -89,10 +89,8 @@ export function requireStore(store: Store): void {
     if (typeof given[method] !== "function") throw invalid(`store.${method} is not a function`);
   }
   if (given.place !== undefined) text(given.place, "store.place");
-  for (const method of ["lock", "persist", "mark", "marked", "destroy"] as const) {
-    if (given[method] !== undefined && typeof given[method] !== "function")
-      throw invalid(`store.${method} is not a function`);
-  }
+  for (const method of ["lock", "persist", "mark", "marked", "destroy"] as const)
+    callback(given[method], `store.${method}`);
 }
 
 /** Checked, and of no one else: the callers may change their arrays, which may be windows on larger ones. */
@@ -101,6 +99,20 @@ export function copied(changes: readonly StoreChange[]): StoreChange[] {
     text(key, "key"),
     value === null ? null : new Uint8Array(bytes(value, "value")),
   ]);
+}
+
+/** Another commit may come between reading the revision and committing. */
+const ATTEMPTS = 10;
+
+/** Commits although others commit too: what `changes` gives once the revision was read, as often as it takes. */
+export async function commitAnyway(store: Store, changes: () => Promise<readonly StoreChange[]>): Promise<void> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    // No key of a vault starts like this: only the revision is wanted.
+    const { revision } = await stored(() => store.list("\0"));
+    const made = await changes();
+    if ((await stored(() => store.commit(revision, made))) !== CONFLICT) return;
+  }
+  throw new TesseraError("STORE_CONFLICT", "the store keeps changing");
 }
 
 /** Runs a store's operation. Its errors become `STORE_FAILED`, or `STORE_FULL` if only room is missing. */

@@ -3,8 +3,9 @@
 import { integer, options as known, text } from "../arguments.js";
 import { hex } from "../bytes.js";
 import { TesseraError } from "../errors.js";
-import { subtle } from "../module/webcrypto.js";
+import { sha256, subtle } from "../module/webcrypto.js";
 import type { RelayClient } from "../relay/client.js";
+import { remembered } from "../remembered.js";
 
 const CELL = 2048;
 const TAG = 16;
@@ -55,9 +56,7 @@ export function memoryRelay(options: MemoryRelayOptions = {}): MemoryRelay {
   const mailbox = async (bucket: number): Promise<Mailbox> => {
     origin ??= Origin.generate();
     const signer = await origin;
-    const found = mailboxes.get(bucket) ?? new Mailbox(bucket, signer);
-    mailboxes.set(bucket, found);
-    return found;
+    return remembered(mailboxes, bucket, () => new Mailbox(bucket, signer));
   };
   const info = async (): Promise<string> => {
     origin ??= Origin.generate();
@@ -229,10 +228,6 @@ function notFound(): TesseraError {
 
 const seconds = (): number => Math.floor(Date.now() / 1000);
 const utf8 = (value: string): Uint8Array => new TextEncoder().encode(value);
-
-async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  return new Uint8Array(await subtle().digest("SHA-256", bytes));
-}
 
 function joined(...pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));

@@ -4,17 +4,14 @@ import { call, callComplete } from "../module/core.js";
 import type { Opened, VaultWays } from "../portal/engine.js";
 import { TesseraError, invalid, isTesseraError } from "../errors.js";
 import { stored, type Store } from "../store/store.js";
-import type { BackupStatus, HostKey } from "../portal/types.js";
+import type { BackupStatus, RestoreOptions } from "../portal/types.js";
 import { withHostKey } from "./host-key.js";
 import { OPENED_BY, freshWay, passphraseWay, settle, withKey, type OpenedVault } from "./vault.js";
 
 /** What opens a backup. */
-export interface BackupKey {
-  readonly passphrase?: string | Uint8Array | undefined;
-  readonly key?: HostKey | undefined;
-  readonly recoveryCode?: string | undefined;
-  readonly newPassphrase?: string | Uint8Array | undefined;
-}
+export type BackupKey = {
+  readonly [K in "passphrase" | "key" | "recoveryCode" | "newPassphrase"]: RestoreOptions[K] | undefined;
+};
 
 /** Puts a backup into an empty store, on a device of its own; `STORE_NOT_EMPTY` if anything is there. */
 export async function restoreVault(store: Store, bundle: Uint8Array, key: BackupKey): Promise<OpenedVault> {

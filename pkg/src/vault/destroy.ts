@@ -1,14 +1,10 @@
 /** The end of a vault: without its header nothing opens the rest, and the rest goes too. */
 
 import { flag, options as known } from "../arguments.js";
-import { TesseraError } from "../errors.js";
-import { CONFLICT, requireStore, stored, type Store, type StoreChange } from "../store/store.js";
+import { commitAnyway, requireStore, stored, type Store, type StoreChange } from "../store/store.js";
 import { HEADER, LOADED } from "./layout.js";
 import { VaultLock } from "./lock.js";
 import { randomBytes } from "../module/webcrypto.js";
-
-/** Another commit may come between reading and deleting. */
-const ATTEMPTS = 10;
 
 /** Destroys the vault in a store that no portal has open. Needs no passphrase; `VAULT_IN_USE` if one has it open and it is not to be taken over. A sealed vault does not say whether messages are unfiled: `portal.vault.destroy()` does. */
 export async function destroyVault(store: Store, options: { readonly takeOver?: boolean } = {}): Promise<void> {
@@ -26,25 +22,22 @@ export async function destroyVault(store: Store, options: { readonly takeOver?: 
 
 /** Overwrites and removes the header and all records that opening a vault needs, in one commit; then everything else, and the place itself. */
 export async function shredStore(store: Store): Promise<void> {
-  await deleted(store, [HEADER, ...LOADED], async () => {
+  await commitAnyway(store, async () => {
     const header = await stored(() => store.get(HEADER));
-    return header === undefined ? [] : [[HEADER, randomBytes(header.length)]];
+    const overwritten = header === undefined ? [] : [[HEADER, randomBytes(header.length)] as const];
+    return [...overwritten, ...(await deletions(store, [HEADER, ...LOADED]))];
   });
-  await deleted(store, [""], async () => []);
+  await commitAnyway(store, () => deletions(store, [""]));
   await stored(async () => store.destroy?.());
   await stored(async () => store.mark?.(false));
 }
 
-/** Deletes all records below these prefixes in one commit, after `first`. */
-async function deleted(store: Store, prefixes: readonly string[], first: () => Promise<StoreChange[]>): Promise<void> {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const { revision } = await stored(() => store.list("\0"));
-    const changes = await first();
-    for (const prefix of prefixes) {
-      const { entries } = await stored(() => store.list(prefix));
-      changes.push(...entries.map(([key]) => [key, null] as const));
-    }
-    if ((await stored(() => store.commit(revision, changes))) !== CONFLICT) return;
+/** What deletes all records below these prefixes. */
+async function deletions(store: Store, prefixes: readonly string[]): Promise<StoreChange[]> {
+  const changes: StoreChange[] = [];
+  for (const prefix of prefixes) {
+    const { entries } = await stored(() => store.list(prefix));
+    changes.push(...entries.map(([key]) => [key, null] as const));
   }
-  throw new TesseraError("STORE_CONFLICT", "the store keeps changing");
+  return changes;
 }

@@ -2,7 +2,6 @@
 
 import { bytes, integer, options as known, text } from "../arguments.js";
 import { callComplete, init } from "../module/core.js";
-import type { Engine } from "../portal/engine.js";
 import { EngineHost } from "../portal/engine-host.js";
 import { readMessages } from "../portal/messages.js";
 import { TesseraError, invalid } from "../errors.js";
@@ -78,11 +77,11 @@ export class EmergencySession extends EventTarget {
   }
 
   async me(): Promise<Pick<Me, "name" | "publicKey" | "fingerprint">> {
-    return this.#read((engine) => engine.me());
+    return this.#open().read((engine) => engine.me());
   }
 
   async contacts(): Promise<Contact[]> {
-    return this.#read((engine) => engine.contacts());
+    return this.#open().read((engine) => engine.contacts());
   }
 
   /** Messages with a contact, the newest last. */
@@ -106,10 +105,6 @@ export class EmergencySession extends EventTarget {
       await this.#host.end();
       this.dispatchEvent(new CustomEvent("ended"));
     }
-  }
-
-  async #read<T>(step: (engine: Engine) => T): Promise<T> {
-    return this.#open().read(step);
   }
 
   #open(): EngineHost {

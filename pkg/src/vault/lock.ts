@@ -2,10 +2,8 @@
 
 import { throwIfAborted } from "../arguments.js";
 import { TesseraError } from "../errors.js";
-import { CONFLICT, stored, type Store } from "../store/store.js";
+import { commitAnyway, stored, type Store } from "../store/store.js";
 
-/** Someone else's commit may come between reading the revision and fencing it off. */
-const FENCE_ATTEMPTS = 10;
 /** A portal that has just opened may be disposed of at once: by a component that was unmounted meanwhile. */
 const HANDOVER_MS = 500;
 
@@ -75,7 +73,8 @@ export class VaultLock {
     await this.#claim(true);
     if (!this.held) throw this.inUse();
     claims.set(placeOf(this.#store), this);
-    await fence(this.#store);
+    // Increases the revision, so that the next commit of a former holder that does not know of its loss conflicts.
+    await commitAnyway(this.#store, async () => []);
   }
 
   /** The error that says who has the store. */
@@ -148,14 +147,4 @@ class Settling {
   readonly settled = new Promise<void>((resolve) => {
     this.settle = resolve;
   });
-}
-
-/** Increases the revision, so that the next commit of a former holder that does not know of its loss conflicts. */
-async function fence(store: Store): Promise<void> {
-  for (let attempt = 0; attempt < FENCE_ATTEMPTS; attempt++) {
-    // No key of a vault starts like this: only the revision is wanted.
-    const { revision } = await stored(() => store.list("\0"));
-    if ((await stored(() => store.commit(revision, []))) !== CONFLICT) return;
-  }
-  throw new TesseraError("STORE_CONFLICT", "the store keeps changing");
 }

@@ -79,12 +79,8 @@ export async function unlockVault(store: Store, opening: Opening, options: Unloc
 }
 
 /** The vault that the store holds, opened without changing anything there. */
-export async function readVault(store: Store, opening: Opening): Promise<OpenedVault> {
-  const { engine, revision, failed, prompt } = await withSecret(store, opening, false, async (unlock, found) => ({
-    ...unlock(found),
-    ...found,
-  }));
-  return { engine, revision, failed, prompt };
+export function readVault(store: Store, opening: Opening): Promise<Pick<OpenedVault, "engine" | "revision">> {
+  return withSecret(store, opening, false, async (unlock, found) => ({ ...unlock(found), revision: found.revision }));
 }
 
 /** Asks for the secret once, and passes to `use` a function that opens the vault with it as often as needed. */
@@ -109,20 +105,18 @@ function withOpening<T>(opening: Opening, ways: VaultWays, use: (secret: Uint8Ar
 
 async function requireVault(store: Store, expectVault: boolean): Promise<VaultContents> {
   const found = await readContents(store);
-  if (found.header === undefined) {
-    const gone = await cleared(store, expectVault);
-    throw new TesseraError(
-      "VAULT_MISSING",
-      "the store holds no vault; pass create: true for a new identity",
-      gone === undefined ? {} : { cause: gone },
-    );
-  }
-  return found;
+  if (found !== undefined) return found;
+  const cause = await cleared(store, expectVault);
+  throw new TesseraError(
+    "VAULT_MISSING",
+    "the store holds no vault; pass create: true for a new identity",
+    cause === undefined ? {} : { cause },
+  );
 }
 
 /** Whether the store holds a vault that this code may open. */
 export async function holdsVault(store: Store): Promise<boolean> {
-  return (await readContents(store)).header !== undefined;
+  return (await readContents(store)) !== undefined;
 }
 
 /** A new vault with a new identity; `VAULT_EVICTED` if one was here that nobody destroyed, unless that is known. */
@@ -173,9 +167,8 @@ export async function settle(
   { engine, commit }: Opened,
   { failed, prompt }: Pick<OpenedVault, "failed" | "prompt"> = { failed: 0, prompt: false },
 ): Promise<OpenedVault> {
-  if (commit.length === 0) return { engine, revision, failed, prompt };
   try {
-    const next = await stored(() => store.commit(revision, commit));
+    const next = commit.length === 0 ? revision : await stored(() => store.commit(revision, commit));
     if (next === CONFLICT) throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else");
     return { engine, revision: next, failed, prompt };
   } catch (error) {
@@ -223,10 +216,8 @@ interface VaultContents {
   readonly prompt: boolean;
 }
 
-/** What the store holds, as of one revision; no header if it holds no vault. */
-async function readContents(
-  store: Store,
-): Promise<VaultContents | { readonly header: undefined; readonly revision: number }> {
+/** What the store holds, as of one revision; `undefined` if it holds no vault. */
+async function readContents(store: Store): Promise<VaultContents | undefined> {
   for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
     const before = await stored(() => store.list(HEADER));
     const lists: StoreSnapshot[] = [];
@@ -239,7 +230,7 @@ async function readContents(
       return { header, records, revision: before.revision, failed, prompt };
     }
     if (records.length > 0) throw new TesseraError("VAULT_DAMAGED", "the vault's header is missing");
-    return { header, revision: before.revision };
+    return undefined;
   }
   throw new TesseraError("STORE_CONFLICT", "the store keeps changing");
 }

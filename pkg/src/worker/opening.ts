@@ -55,22 +55,20 @@ export class RemoteVault {
   /** The store's functions, and its database if the worker may use that itself. */
   #offered(store: Store): RemoteStore {
     const names = ["get", "list", "commit", "close", "persist", "mark", "marked", "destroy"] as const;
-    const bound = names.flatMap((name) => {
-      const method = store[name] as ((...parameters: never[]) => unknown) | undefined;
-      return method === undefined ? [] : [[name, method.bind(store)] as const];
-    });
+    const methods = names.map((name) => [name, bound(store[name], store)] as const);
     const lock: Store["lock"] = async (options) => {
       const release = (await store.lock?.(options)) ?? null;
       if (release !== null) this.#releaseClaim = release;
       return release;
     };
-    const offered = {
-      ...Object.fromEntries(bound),
-      ...(store.lock === undefined ? {} : { lock }),
-      ...(store.place === undefined ? {} : { place: store.place }),
-    };
+    const offered = { ...Object.fromEntries(methods), lock: store.lock && lock, place: store.place };
     return { database: databaseName(store), store: offered as Store };
   }
+}
+
+/** A method as a function of its own; `undefined` for what is none. */
+function bound(method: unknown, owner: object): unknown {
+  return typeof method === "function" ? method.bind(owner) : undefined;
 }
 
 /** Relative addresses are of the page; the worker's own is another. */
@@ -85,20 +83,13 @@ function absolute(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   const { get, post, select, notices, mirror, members, member, url } = value as Record<string, unknown>;
   const others = {
-    ...(mirror === undefined ? {} : { mirror: absolute(mirror) }),
-    ...(members === undefined ? {} : { members: Array.isArray(members) ? members.map(absolute) : members }),
-    ...(typeof member === "function"
-      ? { member: async (url: string) => absolute(await (member as (url: string) => unknown).call(value, url)) }
-      : {}),
+    mirror: absolute(mirror),
+    members: Array.isArray(members) ? members.map(absolute) : members,
+    member: typeof member === "function" ? async (url: string) => absolute(await member.call(value, url)) : member,
   };
   if (typeof get === "function" && typeof post === "function") {
-    const bound = { url, get: get.bind(value), post: post.bind(value) };
-    return {
-      ...bound,
-      ...others,
-      ...(typeof select === "function" ? { select: select.bind(value) } : {}),
-      ...(typeof notices === "function" ? { notices: notices.bind(value) } : {}),
-    };
+    const methods = { get: bound(get, value), post: bound(post, value), select: bound(select, value) };
+    return { url, ...methods, notices: bound(notices, value), ...others };
   }
   return Object.getPrototypeOf(value) === Object.prototype && url !== undefined
     ? { ...value, url: absolute(url), ...others }

@@ -3,7 +3,7 @@
  * and errors with their codes.
  */
 
-import { TesseraError, isTesseraError, type ErrorCode } from "../errors.js";
+import { TesseraError, isTesseraError, type ErrorCode, type TesseraErrorOptions } from "../errors.js";
 
 /** A `Worker`, or the global scope inside. */
 export interface Port {
@@ -27,20 +27,14 @@ type Marked =
   | { readonly [MARK]: "signal"; readonly id: number; readonly aborted: boolean }
   | { readonly [MARK]: "stream"; readonly next: unknown; readonly return: unknown }
   | { readonly [MARK]: "url"; readonly href: string }
-  | ({ readonly [MARK]: "error"; readonly code: ErrorCode; readonly message: string } & ErrorDetails);
-
-interface ErrorDetails {
-  readonly retryAfter?: number;
-  readonly retryable?: false;
-  readonly heldBy?: "page" | "elsewhere";
-  readonly cause?: unknown;
-}
+  | ({ readonly [MARK]: "error"; readonly code: ErrorCode; readonly message: string } & TesseraErrorOptions);
 
 /** One side. `named` are the functions that the other side may call by name. */
 export class Peer {
   readonly #port: Port;
   readonly #named: (name: string) => AnyFunction | undefined;
-  readonly #pending = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>();
+  /** What ends each call: by the kind of the letter that answers it. */
+  readonly #pending = new Map<number, { value(value: unknown): void; error(error: unknown): void }>();
   /** Functions that the other side holds. */
   readonly #lent = new Map<number, AnyFunction>();
   /** Signals of the other side. */
@@ -63,7 +57,7 @@ export class Peer {
       if (this.#ended !== undefined) return reject(this.#ended);
       this.#last += 1;
       const id = this.#last;
-      this.#pending.set(id, { resolve, reject });
+      this.#pending.set(id, { value: resolve, error: reject });
       try {
         this.#port.postMessage({
           kind: "call",
@@ -81,7 +75,7 @@ export class Peer {
   /** The other side is gone: what waits for it, and every later call, gets this error. */
   end(error: unknown): void {
     this.#ended ??= error;
-    for (const { reject } of this.#pending.values()) reject(this.#ended);
+    for (const call of this.#pending.values()) call.error(this.#ended);
     this.#pending.clear();
     this.#lent.clear();
   }
@@ -96,11 +90,8 @@ export class Peer {
         void this.#answer(letter.id, letter.target, letter.parameters);
         break;
       case "value":
-        this.#pending.get(letter.id)?.resolve(this.#decode(letter.value));
-        this.#pending.delete(letter.id);
-        break;
       case "error":
-        this.#pending.get(letter.id)?.reject(this.#decode(letter.value));
+        this.#pending.get(letter.id)?.[letter.kind](this.#decode(letter.value));
         this.#pending.delete(letter.id);
         break;
       case "abort":

@@ -91,7 +91,7 @@ export class WorkerPortal extends EventTarget {
         unlock: (opening: unknown) => this.#unlock(opening),
         destroy: () => this.#destroy(),
       },
-      audit: { stream: this.#stream("audit.stream") },
+      audit: { stream: (...parameters: unknown[]) => this.#stream("audit.stream", parameters) },
     };
     const define = (owner: object, path: string, names: readonly string[]): void => {
       for (const name of names) {
@@ -113,11 +113,8 @@ export class WorkerPortal extends EventTarget {
   }
 
   /** A stream whose first piece asks the worker for it. */
-  #stream(path: string): (...parameters: unknown[]) => AsyncGenerator<unknown, void, undefined> {
-    const call = (parameters: unknown[]): Promise<unknown> => this.#call(path, parameters);
-    return async function* (...parameters) {
-      yield* (await call(parameters)) as AsyncIterable<unknown>;
-    };
+  async *#stream(path: string, parameters: readonly unknown[]): AsyncGenerator<unknown, void, undefined> {
+    yield* (await this.#call(path, parameters)) as AsyncIterable<unknown>;
   }
 
   async #unlock(opening: unknown): Promise<void> {

@@ -70,13 +70,9 @@ export class Thread {
     this.#show(this.#loaded.filter(({ id }) => id !== messageId));
   }
 
+  /** By time; messages of the same second keep the portal's order. */
   #show(loaded: readonly Message[]): void {
     this.#loaded = loaded;
-    this.messages = inOrder(loaded);
+    this.messages = [...loaded].sort((one, other) => timeOf(one) - timeOf(other));
   }
-}
-
-/** By time; messages of the same second keep the portal's order. */
-function inOrder(messages: readonly Message[]): Message[] {
-  return [...messages].sort((one, other) => timeOf(one) - timeOf(other));
 }

@@ -40,29 +40,25 @@ export class VaultAccess {
    * refused by the vault if there is none.
    */
   get hasPasskey(): boolean {
-    return kept(this.#passkeyMark) !== null;
+    return kept(this.#mark("passkey")) !== null;
   }
 
   set hasPasskey(has: boolean) {
-    keep(this.#passkeyMark, has ? "1" : null);
+    keep(this.#mark("passkey"), has ? "1" : null);
   }
 
   /** When a backup was last opened here to try it, in Unix seconds. */
   get drilledAt(): number | null {
-    const noted = Number(kept(this.#drillMark));
+    const noted = Number(kept(this.#mark("drill")));
     return Number.isSafeInteger(noted) && noted > 0 ? noted : null;
   }
 
   set drilledAt(time: number) {
-    keep(this.#drillMark, String(time));
+    keep(this.#mark("drill"), String(time));
   }
 
-  get #drillMark(): string {
-    return `tessera-drill:${this.options.vault}`;
-  }
-
-  get #passkeyMark(): string {
-    return `tessera-passkey:${this.options.vault}`;
+  #mark(of: "drill" | "passkey"): string {
+    return `tessera-${of}:${this.options.vault}`;
   }
 
   create(name: string, passphrase: string, afterEviction: boolean): Promise<Portal> {

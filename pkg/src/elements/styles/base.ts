@@ -53,9 +53,6 @@ export const base = css`
     stroke-linejoin: round;
     vertical-align: -0.25em;
   }
-  .check .icon {
-    vertical-align: middle;
-  }
   /* The banner below shows in more words that there is no connection; this is what is read aloud. */
   .hidden-text,
   .portal[data-wide="false"] .relay {

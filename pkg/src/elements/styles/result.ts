@@ -21,6 +21,7 @@ export const result = css`
     border-radius: 10px;
     background: var(--t-surface);
     border: 1px solid var(--t-line);
+    font-size: 0.875rem;
   }
   .result-warning {
     padding: 0.4rem 0.6rem;
@@ -48,6 +49,7 @@ export const result = css`
     border: 2px solid var(--t-stop);
     border-radius: 8px;
     background: var(--t-wash-stop);
+    font-size: 1rem;
   }
   .critical li {
     margin-top: 0.15rem;
@@ -57,7 +59,6 @@ export const result = css`
     display: flex;
     flex-wrap: wrap;
     gap: 0.2rem 1.1rem;
-    font-size: 0.875rem;
   }
   .report-facts div {
     display: flex;
@@ -67,27 +68,20 @@ export const result = css`
   .report-facts dt {
     color: var(--t-muted);
   }
-  .finding,
-  .form,
-  .note {
-    font-size: 0.875rem;
-  }
   .form {
     gap: 0.2rem 0.5rem;
   }
   .narrative p {
     white-space: pre-line;
-    font-size: 0.875rem;
   }
   .result summary {
     min-height: 1.6rem;
-    font-size: 0.875rem;
   }
 
   .tests {
     width: 100%;
     border-collapse: collapse;
-    font-size: 0.875rem;
+    font-size: 0.875rem; /* which tables of a page in quirks mode do not inherit */
   }
   .tests :is(th, td) {
     padding: 0.4rem 0.5rem;
@@ -166,7 +160,6 @@ export const result = css`
     border: 1.5px solid currentColor;
     border-radius: 5px;
     color: var(--t-warn);
-    font-size: 0.875rem;
     font-weight: 700;
   }
   .test:is([data-status="entered-in-error"], [data-status="cancelled"]) .row-status {
@@ -241,7 +234,6 @@ export const result = css`
       overflow-wrap: break-word;
     }
     .ranges {
-      font-size: 0.875rem;
       color: var(--t-muted);
     }
     .tests .test[data-depth="1"] {

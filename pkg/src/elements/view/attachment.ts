@@ -9,14 +9,14 @@ import { icon } from "./icons.js";
 import { foreign, Part } from "./view.js";
 
 /** What an attachment holds, read once. */
-type Loaded = { readonly bytes: Uint8Array } | { readonly failed: true };
+type Loaded = Uint8Array | "loading" | "failed";
 
 /** Results are drawn by code of their own, which only people who get one download. */
 let showResult: Awaited<ReturnType<typeof import("./rare.js").readableResults>> | null = null;
 
 export class Attachments extends Part {
   /** By the place of the file: its message's id and its number. */
-  readonly #loaded = new Map<string, Loaded | "loading">();
+  readonly #loaded = new Map<string, Loaded>();
   readonly #pictures = new Map<string, string>();
   /** Changes whenever something that is drawn here has changed. */
   version = 0;
@@ -29,8 +29,8 @@ export class Attachments extends Part {
         () => this.#note(this.t("cannot_show")),
       )}
       <div class="row">
-        ${kind === "pdf" ? html`<button type="button" class="quiet" data-testid="open-pdf" @click=${() => this.#open(file)}>${this.t("open")}</button>` : nothing}
-        <button type="button" class="quiet" data-testid="download" @click=${() => this.#save(file)}>
+        ${kind === "pdf" ? html`<button type="button" class="quiet" data-testid="open-pdf" @click=${() => this.#give(file, openPdf)}>${this.t("open")}</button>` : nothing}
+        <button type="button" class="quiet" data-testid="download" @click=${() => this.#give(file, (bytes) => saveFile(bytes, saveName(file), file.contentType))}>
           ${icon("down")} ${this.t("save_file", { size: this.host.words.size(file.size) })}
         </button>
       </div>
@@ -49,9 +49,9 @@ export class Attachments extends Part {
       return html`<p class="file-name">${icon("file")} ${foreign(saveName(file))}</p>`;
     const loaded = this.#read(place, file);
     if (loaded === "loading") return html`<p class="hint">${this.t("loading")}</p>`;
-    if ("failed" in loaded) return this.#note(this.t("file_damaged"));
-    if (kind === "photo") return this.#photo(place, file, loaded.bytes, from);
-    if (showResult !== null) return showResult(loaded.bytes, saveName(file), this.host);
+    if (loaded === "failed") return this.#note(this.t("file_damaged"));
+    if (kind === "photo") return this.#photo(place, file, loaded, from);
+    if (showResult !== null) return showResult(loaded, saveName(file), this.host);
     void import("./rare.js").then(async ({ readableResults }) => {
       showResult = await readableResults();
       this.#changed();
@@ -80,7 +80,7 @@ export class Attachments extends Part {
     return html`<p class="unreadable" data-testid="unreadable">${text}</p>`;
   }
 
-  #read(place: string, file: Attachment): Loaded | "loading" {
+  #read(place: string, file: Attachment): Loaded {
     const known = this.#loaded.get(place);
     if (known !== undefined) return known;
     this.#loaded.set(place, "loading");
@@ -88,29 +88,14 @@ export class Attachments extends Part {
       this.#loaded.set(place, loaded);
       this.#changed();
     };
-    file.body().then(
-      (bytes) => keep({ bytes }),
-      () => keep({ failed: true }),
-    );
+    file.body().then(keep, () => keep("failed"));
     return "loading";
   }
 
-  async #save(file: Attachment): Promise<void> {
-    const bytes = await this.#bytes(file);
-    if (bytes !== null) saveFile(bytes, saveName(file), file.contentType);
-  }
-
-  async #open(file: Attachment): Promise<void> {
-    const bytes = await this.#bytes(file);
-    if (bytes !== null) openPdf(bytes);
-  }
-
-  async #bytes(file: Attachment): Promise<Uint8Array | null> {
-    try {
-      return await file.body();
-    } catch {
-      this.host.announce(this.t("file_damaged"));
-      return null;
-    }
+  /** Gives the person what a file holds. */
+  async #give(file: Attachment, use: (bytes: Uint8Array) => void): Promise<void> {
+    const bytes = await file.body().catch(() => null);
+    if (bytes === null) this.host.announce(this.t("file_damaged"));
+    else use(bytes);
   }
 }

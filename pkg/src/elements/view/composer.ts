@@ -3,6 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
 import type { Pace, Portal } from "../../index.js";
+import { remembered } from "../../remembered.js";
 import { FileTooLarge, PHOTO_TYPE, prepare, type PreparedFile } from "../media/prepare.js";
 import { icon } from "./icons.js";
 import { Action, foreign, View, type Host } from "./view.js";
@@ -107,9 +108,7 @@ export class Composer extends View {
   }
 
   #preview(file: PreparedFile): string {
-    const url = this.#previews.get(file) ?? URL.createObjectURL(file.blob);
-    this.#previews.set(file, url);
-    return url;
+    return remembered(this.#previews, file, () => URL.createObjectURL(file.blob));
   }
 
   #paceChoice(seconds: number): TemplateResult {

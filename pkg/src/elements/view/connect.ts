@@ -2,10 +2,11 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
+import { remembered } from "../../remembered.js";
 import { fingerprintIn, isInvitation } from "../session/invitation-text.js";
 import type { Invitation } from "../../index.js";
 import { RefusedOffer } from "./offer.js";
-import { copyText, qrImage } from "./parts.js";
+import { qrImage } from "./parts.js";
 import { Scanner } from "./scanner.js";
 import { Action, offerTitle, submitted, View, type Host } from "./view.js";
 
@@ -99,22 +100,18 @@ export class Connect extends View {
       return html`<section class="card offered" data-testid="offer" aria-labelledby="offer-title">
         <h3 id="offer-title">${this.#refused.title}</h3>
         ${this.#refused.brief()}
-        <div class="row"><button type="button" data-testid="offer-refuse" @click=${this.#putAway}>${this.t("put_away")}</button></div>
+        <div class="row"><button type="button" data-testid="offer-refuse" @click=${() => this.session.dropOffer()}>${this.t("put_away")}</button></div>
       </section>`;
     return html`<section class="card offered" data-testid="offer" aria-labelledby="offer-title">
       <h3 id="offer-title">${offerTitle(this.host)}</h3>
       <p>${this.t("offered_help")}</p>
       <div class="row">
         <button type="button" class="primary" data-testid="offer-accept" @click=${() => this.#answer(offered)} aria-disabled=${this.#accept.isBusy}>${this.t("connect")}</button>
-        <button type="button" data-testid="offer-refuse" @click=${this.#putAway}>${this.t("not_now")}</button>
+        <button type="button" data-testid="offer-refuse" @click=${() => this.session.dropOffer()}>${this.t("not_now")}</button>
       </div>
       ${this.#accept.render()}
     </section>`;
   }
-
-  #putAway = (): void => {
-    this.session.dropOffer();
-  };
 
   /** The one made last comes first; after a reload the code to scan does. */
   #sorted(): Invitation[] {
@@ -153,8 +150,7 @@ export class Connect extends View {
 
   /** Binding the invitation to one ID code, scanned from the other person's screen. */
   #inPerson(id: string): TemplateResult {
-    const action = this.#expects.get(id) ?? new Action(this.host);
-    this.#expects.set(id, action);
+    const action = remembered(this.#expects, id, () => new Action(this.host));
     const expect = (text: string): void => {
       const fingerprint = fingerprintIn(text);
       if (fingerprint === null) action.fail(this.t("id_code_bad"));
@@ -198,9 +194,7 @@ export class Connect extends View {
   }
 
   #picture(id: string, link: string, qrSvg: (text: string) => string): string {
-    const known = this.#pictures.get(id) ?? qrSvg(link);
-    this.#pictures.set(id, known);
-    return known;
+    return remembered(this.#pictures, id, () => qrSvg(link));
   }
 
   /** Counts the seconds down as long as there is something to count. */
@@ -219,7 +213,7 @@ export class Connect extends View {
   }
 
   async #copy(link: string): Promise<void> {
-    await copyText(link);
+    await navigator.clipboard.writeText(link);
     this.#invite.say(this.t("copied"));
   }
 

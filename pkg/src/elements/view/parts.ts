@@ -68,10 +68,6 @@ export function askToDelete(host: Host, { id, contactId }: Message): void {
   );
 }
 
-export async function copyText(text: string): Promise<void> {
-  await navigator.clipboard.writeText(text);
-}
-
 /** Prints one part of the page and nothing else, once its pictures are there. Resolves when the browser has what it prints. */
 export async function print(sheet: Element, from: ShadowRoot): Promise<void> {
   putPaperAway();

@@ -2,6 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import type { Form, Line, Phrase, Report, ResultDocument, Row } from "../../fhir/index.js";
+import { remembered } from "../../remembered.js";
 import { openPdf, saveFile } from "../media/files.js";
 import { icon } from "./icons.js";
 import { foreign, Part, type Host } from "./view.js";
@@ -52,9 +53,7 @@ const titleIds = new WeakMap<Report, string>();
 let reports = 0;
 
 function titleIdOf(report: Report): string {
-  const id = titleIds.get(report) ?? `report-${reports++}`;
-  titleIds.set(report, id);
-  return id;
+  return remembered(titleIds, report, () => `report-${reports++}`);
 }
 
 class ResultView extends Part {

@@ -1,7 +1,7 @@
 /** Against loss: a backup, a recovery sheet, and emergency cards for people one trusts. */
 
 import { html, nothing, type TemplateResult } from "lit";
-import { shareQrSvg, type Device, type EmergencyAccess } from "../../index.js";
+import { shareQrSvg, type Device, type EmergencyAccess, type PortalVault } from "../../index.js";
 import { saveFile } from "../media/files.js";
 import type { TextKey } from "../words/language.js";
 import { icon } from "./icons.js";
@@ -67,8 +67,8 @@ export class Safety extends View {
     if (this.#code !== null) return this.#codeSheet(this.#code);
     const hasCode = this.#known?.hasCode === true;
     return html`<div class="row">
-      <button type="button" data-testid="create-code" @click=${() => this.#confirm("code_title", hasCode ? "code_again_help" : "code_help", "code_do", () => this.#createCode())}>${this.t(hasCode ? "code_again" : "code_do")}</button>
-      ${hasCode ? html`<button type="button" class="quiet" data-testid="remove-code" @click=${() => this.#confirm("code_remove", "code_remove_help", "code_remove", () => this.#removeCode())}>${this.t("code_remove")}</button>` : nothing}
+      <button type="button" data-testid="create-code" @click=${() => this.#confirm("code_title", hasCode ? "code_again_help" : "code_help", "code_do", this.#createCode)}>${this.t(hasCode ? "code_again" : "code_do")}</button>
+      ${hasCode ? html`<button type="button" class="quiet" data-testid="remove-code" @click=${() => this.#confirm("code_remove", "code_remove_help", "code_remove", () => this.#changed((vault) => vault.removeRecoveryCode()))}>${this.t("code_remove")}</button>` : nothing}
     </div>`;
   }
 
@@ -175,15 +175,10 @@ export class Safety extends View {
       this.#action.say(this.t("backup_done"));
     });
 
-  async #createCode(): Promise<void> {
-    this.#code = await this.session.portal.vault.createRecoveryCode();
-    await this.#read();
-  }
-
-  async #removeCode(): Promise<void> {
-    await this.session.portal.vault.removeRecoveryCode();
-    await this.#read();
-  }
+  #createCode = (): Promise<void> =>
+    this.#changed(async (vault) => {
+      this.#code = await vault.createRecoveryCode();
+    });
 
   #createCards = (event: SubmitEvent): void => {
     const field = submitted(event);
@@ -198,11 +193,13 @@ export class Safety extends View {
     });
   };
 
-  #change(change: (vault: typeof this.session.portal.vault) => Promise<unknown>): void {
-    void this.#action.run(async () => {
-      await change(this.session.portal.vault);
-      await this.#read();
-    });
+  #change(change: (vault: PortalVault) => Promise<unknown>): void {
+    void this.#action.run(() => this.#changed(change));
+  }
+
+  async #changed(change: (vault: PortalVault) => Promise<unknown>): Promise<void> {
+    await change(this.session.portal.vault);
+    await this.#read();
   }
 
   async #read(): Promise<void> {

@@ -75,16 +75,11 @@ export abstract class View extends Part {
 }
 
 /** One thing at a time that a person asked for: whether it runs, and what came of it. */
-export class Action {
+export class Action extends Part {
   isBusy = false;
   #text = "";
   #code = "";
   #state: "" | "done" | "failed" = "";
-  readonly #host: Host;
-
-  constructor(host: Host) {
-    this.#host = host;
-  }
 
   get hasFailed(): boolean {
     return this.#state === "failed";
@@ -98,12 +93,12 @@ export class Action {
     try {
       return await action();
     } catch (error) {
-      const { words } = this.#host;
+      const { words } = this.host;
       this.#show("failed", codeIn(error), words.error(error));
       return undefined;
     } finally {
       this.isBusy = false;
-      this.#host.redraw();
+      this.host.redraw();
     }
   }
 
@@ -128,7 +123,7 @@ export class Action {
     this.#state = state;
     this.#code = code;
     this.#text = text;
-    this.#host.redraw();
+    this.host.redraw();
   }
 }
 

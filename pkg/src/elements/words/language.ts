@@ -1,6 +1,7 @@
 /** The reader's language: sentences, dates, times and numbers. */
 
 import { isTesseraError, type ErrorCode } from "../../errors.js";
+import { remembered } from "../../remembered.js";
 import { EN, EN_ERRORS } from "./en.js";
 import { format, type Values } from "./format.js";
 
@@ -111,9 +112,7 @@ export class Language {
   /** Kept by the quarter of an hour, which no time zone splits: a long conversation asks for every message each time it is drawn. */
   #dayOf(seconds: number): string {
     const quarter = Math.floor(seconds / 900);
-    const known = this.#days.get(quarter) ?? this.#date(seconds, { dateStyle: "short" });
-    this.#days.set(quarter, known);
-    return known;
+    return remembered(this.#days, quarter, () => this.#date(seconds, { dateStyle: "short" }));
   }
 
   number(value: number, options: Intl.NumberFormatOptions = {}): string {
@@ -169,11 +168,7 @@ const formatters = new Map<string, Intl.DateTimeFormat>();
 /** Making one takes longer than using it. */
 function formatter(tag: string, zone: string | undefined, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
   const key = JSON.stringify([tag, zone, options]);
-  const known = formatters.get(key);
-  if (known !== undefined) return known;
-  const made = new Intl.DateTimeFormat(tag, { ...options, ...(zone === undefined ? {} : { timeZone: zone }) });
-  formatters.set(key, made);
-  return made;
+  return remembered(formatters, key, () => new Intl.DateTimeFormat(tag, { ...options, timeZone: zone }));
 }
 
 function base(tag: string): string {

@@ -55,8 +55,7 @@ export async function fileMessage(
   message: Message,
   plan: FilingPlan,
 ): Promise<void> {
-  object(object(portal, "portal")["filing"], "portal.filing");
-  requireRecord(record);
+  requireBoth(portal, record);
   object(message, "message");
   const { signal } = object(plan, "plan") as unknown as FilingPlan;
   try {
@@ -95,8 +94,7 @@ export async function fileUnfiled(
   record: HealthRecord,
   planOf: (message: Message) => FilingPlan | null | Promise<FilingPlan | null>,
 ): Promise<FilingReport> {
-  object(object(portal, "portal")["filing"], "portal.filing");
-  requireRecord(record);
+  requireBoth(portal, record);
   if (typeof planOf !== "function") throw invalid("planOf is not a function");
   const { messages } = await portal.filing.unfiled({ limit: 10_000 });
   const failed: { messageId: string; error: TesseraError }[] = [];
@@ -157,6 +155,7 @@ function reference({ type, id }: Place): string {
   return `${type}/${id}`;
 }
 
-function requireRecord(record: HealthRecord): void {
+function requireBoth(portal: FilingPortal, record: HealthRecord): void {
+  object(object(portal, "portal")["filing"], "portal.filing");
   if (!(record instanceof HealthRecord)) throw invalid("record is not a HealthRecord");
 }

@@ -83,23 +83,14 @@ export class FhirRequests {
       text = await response.text();
     } catch {
       throwIfAborted(signal);
-      return repeatable
-        ? unreachable("it does not answer")
-        : new TesseraError(
-            "RECORD_AMBIGUOUS",
-            "the health record did not answer: whether it has the message is unknown",
-          );
+      return repeatable ? unreachable("it does not answer") : ambiguous("did not answer");
     }
     const { status, headers } = response;
     // These say that nothing was done; a server error does not.
     const declined = status === 429 || status === 503;
     if (declined || (repeatable && (status === 408 || status === 409 || (status >= 500 && status !== 501))))
       return unreachable(`status ${status}`, Number(headers.get("retry-after") ?? ""));
-    if (!repeatable && status >= 500 && status !== 501)
-      return new TesseraError(
-        "RECORD_AMBIGUOUS",
-        `the health record failed (status ${status}): whether it has the message is unknown`,
-      );
+    if (!repeatable && status >= 500 && status !== 501) return ambiguous(`failed (status ${status})`);
     return { status, body: parsed(text), location: headers.get("location"), etag: headers.get("etag") };
   }
 }
@@ -116,6 +107,10 @@ export function refusal({ status, body }: Pick<Answer, "status" | "body">): Tess
   if (status === 501 || kinds.includes("not-supported"))
     return new TesseraError("RECORD_UNSUPPORTED", `the health record does not support what filing needs (${what})`);
   return new TesseraError("RECORD_REFUSED", `the health record refused the message (${what})`);
+}
+
+function ambiguous(what: string): TesseraError {
+  return new TesseraError("RECORD_AMBIGUOUS", `the health record ${what}: whether it has the message is unknown`);
 }
 
 function unreachable(why: string, retryAfter = Number.NaN): TesseraError {

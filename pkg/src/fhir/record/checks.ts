@@ -32,11 +32,9 @@ export function requireMap(map: RecordMap): void {
   const { subject, sender, recipient, encounter, basedOn } = object(map, "map");
   if (subject !== undefined) object(subject, "map.subject");
   object(sender, "map.sender");
-  const recipients = list(recipient, "map.recipient");
-  if (recipients.length === 0) throw invalid("map.recipient is empty");
-  objects(recipients, "map.recipient");
+  if (objects(recipient, "map.recipient").length === 0) throw invalid("map.recipient is empty");
   if (encounter !== undefined) object(encounter, "map.encounter");
-  if (basedOn !== undefined) objects(list(basedOn, "map.basedOn"), "map.basedOn");
+  if (basedOn !== undefined) objects(basedOn, "map.basedOn");
 }
 
 export function requireOptions(given: RecordOptions): void {
@@ -45,7 +43,7 @@ export function requireOptions(given: RecordOptions): void {
   for (const name of FLAGS) flag(given[name], `options.${name}`);
   for (const name of LISTS) {
     const value = given[name];
-    if (value !== undefined) objects(list(value, `options.${name}`), `options.${name}`);
+    if (value !== undefined) objects(value, `options.${name}`);
   }
   optionalText(given.statusReason, "options.statusReason");
   if (given.documentType !== undefined) object(given.documentType, "options.documentType");
@@ -62,8 +60,8 @@ export function list(value: unknown, name: string): readonly unknown[] {
   return value;
 }
 
-function objects(values: readonly unknown[], name: string): void {
-  for (const [index, value] of values.entries()) object(value, `${name}[${index}]`);
+function objects(values: unknown, name: string): readonly object[] {
+  return list(values, name).map((value, index) => object(value, `${name}[${index}]`));
 }
 
 function optionalText(value: unknown, name: string): void {

@@ -38,7 +38,7 @@ function entriesOf({ body }: RecordAttachment, map: RecordMap): TransactionEntry
     const resourceType = text(resource["resourceType"]) ?? "";
     return {
       fullUrl,
-      resource: { ...copied(resource, resource, resources, urls), ...people(resource, map), resourceType },
+      resource: { ...copied(resource, resources, urls), ...people(resource, map), resourceType },
       request: { method: "POST", url: resourceType, ifNoneExist: `identifier=${businessIdentifier(resource)}` },
     };
   });
@@ -69,12 +69,11 @@ function people(resource: JsonObject, map: RecordMap): Partial<Resource> {
 }
 
 function copied(
-  resource: JsonObject,
   from: JsonObject,
   resources: Resources,
   urls: ReadonlyMap<JsonObject, string>,
 ): Record<string, unknown> {
-  const { id: _, meta: __, ...kept } = resource;
+  const { id: _, meta: __, ...kept } = from;
   const copy = (value: Json): unknown => {
     if (value instanceof Decimal) return numberOf(value);
     if (Array.isArray(value)) return value.map(copy);
