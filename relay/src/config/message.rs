@@ -56,7 +56,7 @@ impl MessageArgs {
             return Err(ConfigError::Attachment);
         }
         let (cells, slots) = (self.cells(cell_size), self.slots(cell_size));
-        if slots > slots_before_sealed_again(epoch) {
+        if u64::from(slots) > slots_before_sealed_again(epoch) {
             return Err(ConfigError::Unsendable {
                 cells,
                 slots,
@@ -86,15 +86,18 @@ impl MessageArgs {
         })
     }
 
-    /// Of the largest message, with the names and types of its files.
-    fn cells(&self, cell_size: CellSize) -> u64 {
+    /// Cells of the largest message, with the names and types of its files.
+    #[must_use]
+    pub fn cells(&self, cell_size: CellSize) -> u32 {
         let bytes = self.max.get() + u64::from(MAX_MESSAGE_FRAMING_BYTES);
-        bytes.div_ceil(u64::from(cell_size.get() - FRAGMENT_OVERHEAD))
+        let cells = bytes.div_ceil(u64::from(cell_size.get() - FRAGMENT_OVERHEAD));
+        u32::try_from(cells).unwrap_or(u32::MAX)
     }
 
-    fn slots(&self, cell_size: CellSize) -> u64 {
-        self.cells(cell_size)
-            .div_ceil(u64::from(self.cells_per_bucket))
+    /// Slots that these cells need, all of them for one bucket.
+    #[must_use]
+    pub fn slots(&self, cell_size: CellSize) -> u32 {
+        self.cells(cell_size).div_ceil(self.cells_per_bucket)
     }
 }
 

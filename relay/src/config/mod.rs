@@ -147,9 +147,9 @@ pub enum ConfigError {
     )]
     Unsendable {
         /// Cells of the largest message.
-        cells: u64,
+        cells: u32,
         /// Slots needed for them.
-        slots: u64,
+        slots: u32,
         /// Cells of a slot for each bucket.
         cells_per_bucket: u32,
     },

@@ -1,14 +1,10 @@
 //! The cost of a setting in bytes and seconds, on an average day.
 
 use serde::Serialize;
-use tessera::{
-    base::parameters::FRAGMENT_OVERHEAD,
-    wire::{BATCH_HEADER_LEN, MAX_WINDOW_LEN},
-};
+use tessera::wire::{BATCH_HEADER_LEN, MAX_WINDOW_LEN};
 
 use super::args::{Assumptions, Setting};
 use crate::{
-    Config,
     cover::{CoverRule, LOBBY_CELLS, PATIENCE},
     epoch::Schedule,
 };
@@ -138,7 +134,7 @@ impl Figures {
         let lobby_batches = f64::from(config.lobby_retention.get()) / lobby_epoch;
         let lobby_index = publishers * lobby_batches * INDEX_ENTRY;
         let people_per_bucket = users / buckets;
-        let (cells, slots) = largest_message(config);
+        let slots = config.message.slots(config.cell_size);
         let disk_bytes = per_day * buckets * f64::from(config.retention.get()) / DAY;
         let (delay_seconds_median, delay_seconds_worst) = delays(setting);
         Self {
@@ -168,7 +164,7 @@ impl Figures {
             delay_seconds_worst,
             attachment: Attachment {
                 bytes: config.message.max.get(),
-                cells,
+                cells: config.message.cells(config.cell_size),
                 slots,
                 upload_bytes_at_once: f64::from(slots) * upload_bytes_per_slot,
                 download_bytes_at_once: f64::from(slots) * slot * cell,
@@ -185,14 +181,6 @@ fn light_bytes(cells: f64, batches: f64, cell: f64) -> f64 {
     let windows = (cells * cell / MAX_WINDOW_LEN as f64).ceil().max(1.0);
     let sums = windows * LIGHT_QUERIES * (cell - tag);
     tags + LIGHT_LOOKS * 2.0 * (LIGHT_QUERIES * cells / 8.0 + sums)
-}
-
-/// Cells of a message of the maximum size, and slots that these need, all of them for one
-/// bucket.
-pub(super) fn largest_message(config: &Config) -> (u32, u32) {
-    let room = u64::from(config.cell_size.get() - FRAGMENT_OVERHEAD);
-    let cells = u32::try_from(config.message.max.get().div_ceil(room)).unwrap_or(u32::MAX);
-    (cells, cells.div_ceil(config.message.cells_per_bucket))
 }
 
 /// Cells of a batch with this many posted cells.

@@ -9,10 +9,7 @@
 use serde::Serialize;
 use tessera::privacy::{Loss, Noise};
 
-use super::{
-    args::{Assumptions, Setting},
-    figures::largest_message,
-};
+use super::args::{Assumptions, Setting};
 use crate::cover::CoverRule;
 
 /// Above this value, ε is meaningless: odds may change by a factor of 22 000.
@@ -104,8 +101,7 @@ fn costs(noise: &Noise, setting: &Setting, people: &Assumptions) -> Vec<Cost> {
     let slot = setting.config.message.cells_per_bucket;
     let (openings, hours) = (people.person_openings_per_day, people.open_hours_per_day);
     let later_slots = hours * 3600 / setting.config.epoch.get();
-    let (_, slots) = largest_message(&setting.config);
-    let at_once = slots.saturating_mul(slot);
+    let at_once = setting.config.message.slots(setting.config.cell_size) * slot;
     let once = |cells| Change { cells, batches: 1 };
     let opening = Change {
         cells: slot * SLOTS_OF_AN_OPENING,
