@@ -30,6 +30,7 @@ pub(super) struct Row {
     state: &'static str,
     /// For each relay the newest epoch of its numbered buckets, as held here.
     epochs: Vec<Option<u64>>,
+    /// Whether it has what the others have, at most an epoch later.
     in_step: bool,
     forks: usize,
 }
@@ -91,10 +92,9 @@ impl Seen {
                     .map(|node| held.get(&node.origin).map(|standing| standing.epoch))
                     .collect(),
                 in_step: answer.is_some()
-                    && newest.iter().all(|(origin, standing)| {
-                        held.get(origin).is_some_and(|held| {
-                            (held.epoch, held.root) == (standing.epoch, standing.root)
-                        })
+                    && newest.iter().all(|(origin, newest)| {
+                        let held = held.get(origin);
+                        held.is_some_and(|held| is_in_step(held, newest))
                     }),
                 forks: answer.as_ref().map_or(0, |answer| {
                     answer.origins.iter().filter(|of| of.fork.is_some()).count()
@@ -104,6 +104,15 @@ impl Seen {
         Self {
             nodes: answers.into_iter().enumerate().map(row).collect(),
         }
+    }
+}
+
+/// Whether a relay has the newest batches of an origin, or those of the epoch before: it
+/// needs a moment to fetch them, and meanwhile others are published.
+fn is_in_step(held: &KindStanding, newest: &KindStanding) -> bool {
+    match newest.epoch.checked_sub(held.epoch) {
+        Some(0) => held.root == newest.root,
+        behind => behind == Some(1),
     }
 }
 
@@ -130,5 +139,31 @@ impl fmt::Display for Seen {
             writeln!(f, "{in_step:<9}{}", row.forks)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tessera::wire::Sha256Hash;
+
+    use super::*;
+
+    #[test]
+    fn a_relay_in_step_is_an_epoch_behind_at_most() {
+        let standing = |epoch, root| KindStanding {
+            oldest: 0,
+            epoch,
+            closed_at: 0,
+            root: Sha256Hash([root; 32]),
+        };
+        let newest = standing(7, 1);
+        for (held, expected) in [
+            (standing(7, 1), true),
+            (standing(7, 2), false),
+            (standing(6, 3), true),
+            (standing(5, 4), false),
+        ] {
+            assert_eq!(is_in_step(&held, &newest), expected, "{held:?}");
+        }
     }
 }

@@ -162,16 +162,8 @@ impl Nodes {
 
     /// The headers that a node has of an origin.
     pub(super) fn headers(&self, number: usize, of: usize) -> Vec<BatchHeader> {
-        let mut headers = Vec::new();
-        for kind in ["numbered", "lobby"] {
-            let path = paths::headers(&self.origins[of], kind, None);
-            let answer = self.client(number).get(&path);
-            assert_eq!(answer.status, 200);
-            let (all, rest) = answer.body.as_chunks::<BATCH_HEADER_LEN>();
-            assert!(rest.is_empty());
-            headers.extend(all.iter().map(|bytes| BatchHeader::decode(bytes).unwrap()));
-        }
-        headers
+        let of_kind = |kind| headers(self.client(number), &self.origins[of], kind);
+        ["numbered", "lobby"].map(of_kind).concat()
     }
 }
 
@@ -247,6 +239,16 @@ pub(crate) fn roots(client: Client) -> BTreeMap<(Origin, &'static str), (u64, St
         }
     }
     roots
+}
+
+/// The headers of a kind of buckets that a node has of an origin.
+pub(crate) fn headers(client: Client, origin: &Origin, kind: &str) -> Vec<BatchHeader> {
+    let answer = client.get(&paths::headers(origin, kind, None));
+    assert_eq!(answer.status, 200);
+    let (all, rest) = answer.body.as_chunks::<BATCH_HEADER_LEN>();
+    assert!(rest.is_empty());
+    let decoded = all.iter().map(|bytes| BatchHeader::decode(bytes).unwrap());
+    decoded.collect()
 }
 
 /// A link that can be cut: passes connections on to a port while it is up.
