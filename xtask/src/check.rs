@@ -151,7 +151,12 @@ pub(crate) fn lints(workspace: &Workspace) -> Vec<Check> {
         clippy("clippy, relay alone", &["--package=tessera-relay"]),
         clippy(
             "clippy, fuzz",
-            &["--manifest-path=fuzz/Cargo.toml", "--all-targets"],
+            // In the same folder, so that dependencies are checked once.
+            &[
+                "--manifest-path=fuzz/Cargo.toml",
+                "--target-dir=target",
+                "--all-targets",
+            ],
         ),
     ]
 }

@@ -24,7 +24,8 @@ impl Phase {
 }
 
 /// First the builds. Then cargo in one lane, with lower priority. Beside it the suites that start relays
-/// and browsers, in two lanes: they mostly wait for epochs, and leave the cores to cargo.
+/// and browsers, in two lanes: they mostly wait for epochs, and leave the cores to cargo. So do the tests
+/// of the relay, which come before what only compiles and takes all cores at the end.
 pub(crate) fn all(workspace: &Workspace) -> Result<Vec<Phase>> {
     npm::require()?;
     wasm::require_target()?;
@@ -40,10 +41,10 @@ pub(crate) fn all(workspace: &Workspace) -> Result<Vec<Phase>> {
             lanes: vec![
                 vec![
                     dependencies(workspace),
-                    lints(workspace),
-                    documentation(workspace),
                     rust(workspace),
                     browser_tests(workspace),
+                    documentation(workspace),
+                    lints(workspace),
                 ],
                 vec![
                     scripts(workspace),
