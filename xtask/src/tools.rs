@@ -94,6 +94,7 @@ pub(crate) fn install(workspace: &Workspace, names: &[String]) -> Result<()> {
         // They run for seconds: compiling them fast matters more than fast code.
         let mut install = workspace.cargo(&["install", "--locked", "--profile=dev", "--root"]);
         install
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
             .arg(folder(workspace))
             .args(tool.features)
             .arg(format!("{}@{}", tool.name, tool.version));

@@ -39,13 +39,7 @@ pub(crate) fn all(workspace: &Workspace) -> Result<Vec<Phase>> {
         },
         Phase {
             lanes: vec![
-                vec![
-                    dependencies(workspace),
-                    rust(workspace),
-                    browser_tests(workspace),
-                    documentation(workspace),
-                    lints(workspace),
-                ],
+                vec![dependencies(workspace), rust(workspace), lints(workspace)],
                 vec![
                     scripts(workspace),
                     size(workspace),
@@ -54,6 +48,8 @@ pub(crate) fn all(workspace: &Workspace) -> Result<Vec<Phase>> {
                     consumers(workspace, &browser)?,
                     fhir(workspace)?,
                     supply(workspace),
+                    browser_tests(workspace),
+                    documentation(workspace),
                 ],
                 vec![end_to_end(workspace, &browser)?, privacy(workspace)],
             ],
