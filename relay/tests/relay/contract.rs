@@ -13,7 +13,7 @@ use tessera_relay::{
     cover::{CoverRule, prepare},
     epoch::Boundary,
     random,
-    store::{Closing, Found, Kind, Store, StoreError, Window},
+    store::{Closing, Contents, Found, Kind, Store, StoreError, Window},
 };
 
 use self::{imports::*, retention::*, segments::*, sizes::*};
@@ -104,18 +104,18 @@ pub(crate) const EVERYTHING: Window = Window {
     through: u64::MAX,
 };
 
+/// What a bucket holds, as its readers see it.
+async fn contents(store: &impl Store, bucket: BucketId, window: Window) -> Contents {
+    let file = store.published().unwrap();
+    file.contents(bucket, window).await.unwrap()
+}
+
 async fn headers(store: &impl Store, bucket: BucketId) -> Vec<BatchHeader> {
-    store
-        .published()
-        .unwrap()
-        .contents(bucket, EVERYTHING)
-        .await
-        .unwrap()
-        .batches
+    contents(store, bucket, EVERYTHING).await.batches
 }
 
 /// The cells of one batch, after verification.
-async fn cells(store: &impl Store, bucket: BucketId, epoch: u64) -> Vec<Vec<u8>> {
+pub(crate) async fn cells(store: &impl Store, bucket: BucketId, epoch: u64) -> Vec<Vec<u8>> {
     let Found::Held(bytes) = store
         .published()
         .unwrap()

@@ -7,15 +7,19 @@ use std::{collections::BTreeMap, sync::Arc};
 use tessera::{
     base::UnixTime,
     privacy::{Budget, Noise},
-    wire::{Batch, BucketId, CellSize},
+    wire::{BucketId, CellSize},
 };
 use tessera_relay::{
     cover::{CoverRule, PATIENCE, prepare},
     random,
-    store::{Closing, Found, Kind, Store},
+    store::{Closing, Kind, Store},
 };
 
-use crate::{bucket, contract::Open, entries};
+use crate::{
+    bucket,
+    contract::{Open, cells},
+    entries,
+};
 
 /// Runs every case, each on a new store.
 pub(crate) async fn all<S: Store, O: Open<S>>(fresh: impl Fn() -> O) {
@@ -37,17 +41,7 @@ async fn close(store: &impl Store, bucket: BucketId, epoch: u64, rule: &CoverRul
     };
     store.close(closing).await.unwrap();
     store.end_epoch(Kind::of(bucket), u8::MAX).await.unwrap();
-    let Found::Held(bytes) = store
-        .published()
-        .unwrap()
-        .batch(bucket, store.origin(), epoch)
-        .await
-        .unwrap()
-    else {
-        panic!("no batch {epoch}");
-    };
-    let batch = Batch::parse(&bytes).unwrap();
-    batch.cells().map(<[u8]>::to_vec).collect()
+    cells(store, bucket, epoch).await
 }
 
 /// Load that varies between nothing and several times the size of a batch, with

@@ -12,7 +12,7 @@ use tessera_relay::{
     store::{Found, Kind, OriginState, SignedBatch, Store, StoreError, Window, root},
 };
 
-use super::{EVERYTHING, Open, cells, close, expire, headers, holds};
+use super::{EVERYTHING, Open, cells, close, contents, expire, headers, holds};
 use crate::{bucket, cell};
 
 /// Another relay, which publishes batches of its own.
@@ -123,13 +123,7 @@ pub(super) async fn imported_batches_are_served_unchanged<S: Store, O: Open<S>>(
         through: 5,
         ..EVERYTHING
     };
-    let visible = store
-        .published()
-        .unwrap()
-        .contents(bucket(0), window)
-        .await
-        .unwrap()
-        .batches;
+    let visible = contents(&store, bucket(0), window).await.batches;
     let epochs = |of| -> Vec<u64> {
         let visible = visible.iter().filter(|header| header.origin == of);
         visible.map(|header| header.epoch).collect()
@@ -266,19 +260,9 @@ pub(super) async fn imported_runs_become_the_same_segments<S: Store, O: Open<S>>
         let batch = foreign.batch(bucket(0), epoch, hour * 3600, &[cell()]);
         store.import(vec![batch]).await.unwrap();
     }
-    let before = store
-        .published()
-        .unwrap()
-        .contents(bucket(0), EVERYTHING)
-        .await
-        .unwrap();
+    let before = contents(&store, bucket(0), EVERYTHING).await;
     store.seal(&[bucket(0), bucket(1)]).await.unwrap();
-    let after = store
-        .published()
-        .unwrap()
-        .contents(bucket(0), EVERYTHING)
-        .await
-        .unwrap();
+    let after = contents(&store, bucket(0), EVERYTHING).await;
     assert_eq!((before.segments.len(), before.batches.len()), (0, 3));
     assert_eq!((after.segments.len(), after.batches.len()), (1, 1));
     let segment = after.segments[0];

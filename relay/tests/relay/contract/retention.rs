@@ -6,7 +6,7 @@ use tessera::{
 };
 use tessera_relay::store::{Found, Store, Window};
 
-use super::{LOBBY, Open, cells, close, closing, expire, headers, holds};
+use super::{LOBBY, Open, cells, close, closing, contents, expire, headers, holds};
 use crate::{bucket, entries};
 
 pub(super) async fn windows_hide_unpublished_and_expired_batches<S: Store, O: Open<S>>(o: O) {
@@ -19,12 +19,8 @@ pub(super) async fn windows_hide_unpublished_and_expired_batches<S: Store, O: Op
             from: UnixTime(from),
             through,
         };
-        store
-            .published()
-            .unwrap()
-            .contents(bucket(0), window)
+        contents(&store, bucket(0), window)
             .await
-            .unwrap()
             .batches
             .iter()
             .map(|h| h.epoch)

@@ -6,7 +6,7 @@ use tessera::{
 };
 use tessera_relay::store::{Closing, Found, Kind, Store, Window};
 
-use super::{EVERYTHING, FIXED, Open, cells, close, closing, expire, headers, holds};
+use super::{EVERYTHING, FIXED, Open, cells, close, closing, contents, expire, headers, holds};
 use crate::{bucket, entries};
 
 /// Closes both buckets at this hour, and makes segments of complete runs.
@@ -25,13 +25,7 @@ async fn segments(store: &impl Store, through: u64) -> Vec<SegmentRef> {
         through,
         ..EVERYTHING
     };
-    store
-        .published()
-        .unwrap()
-        .contents(bucket(0), window)
-        .await
-        .unwrap()
-        .segments
+    contents(store, bucket(0), window).await.segments
 }
 
 /// Numbers, first and last epochs.
@@ -128,12 +122,7 @@ pub(super) async fn a_segment_is_listed_once_the_next_batch_is_visible<S: Store,
             through,
             ..EVERYTHING
         };
-        let seen = store
-            .published()
-            .unwrap()
-            .contents(bucket(0), window)
-            .await
-            .unwrap();
+        let seen = contents(&store, bucket(0), window).await;
         assert_eq!(places(&seen.segments), segments, "through {through}");
         let epochs: Vec<_> = seen.batches.iter().map(|header| header.epoch).collect();
         assert_eq!(epochs, batches, "through {through}");
@@ -160,12 +149,7 @@ pub(super) async fn a_segment_expires_as_a_whole_after_its_last_batch<S: Store, 
         from: UnixTime(5 * 3600 + 1),
         ..EVERYTHING
     };
-    let seen = store
-        .published()
-        .unwrap()
-        .contents(bucket(0), window)
-        .await
-        .unwrap();
+    let seen = contents(&store, bucket(0), window).await;
     assert_eq!(
         places(&seen.segments),
         [(1, 12, 12)],
