@@ -291,7 +291,7 @@ describe("a relay that goes down and comes back", () => {
       /No connection[\s\S]*wait here and leave by themselves/,
     );
     assert.equal(
-      await on.clinician.message("out", text, "queued").getByTestId("message-state").innerText(),
+      await on.clinician.message("out", text, "queued").getByTestId("message-state").textContent(),
       "Sending. Waits for a connection",
     );
     await relay.up();

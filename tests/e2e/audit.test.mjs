@@ -38,7 +38,7 @@ describe("the access log", () => {
     await rivera.choose("open-log");
     const items = rivera.pane.getByTestId("log-item");
     await rivera.pane.locator('[data-testid="log-item"][data-event="delivered"]').waitFor();
-    const words = await items.allInnerTexts();
+    const words = await items.allTextContents();
     assert.ok(
       words.some((text) => text.includes("Written to Ana Gómez") && text.includes("visit-7421")),
       words.join("\n"),

@@ -96,7 +96,7 @@ test("messages go on while the relay is dead, and when it is back", { timeout: 3
     [phone.page, ["Before.", "Take it with meals.", "And after."]],
     [desk.page, ["Also before.", "I will."]],
   ]) {
-    const shown = await incoming(page).allInnerTexts();
+    const shown = await incoming(page).allTextContents();
     for (const text of texts) assert.equal(shown.filter((each) => each.includes(text)).length, 1, text);
   }
   await Promise.all([desk.close(), phone.close()]);

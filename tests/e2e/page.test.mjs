@@ -33,7 +33,7 @@ describe("the stage", () => {
     await rivera.waitForState(ana.name, "active");
     await rivera.write(ana.name, "Held until you have compared.");
     await ana.pane.locator('[data-testid="message"][data-state="held"]').waitFor();
-    assert.match(await ana.pane.getByTestId("message-state").innerText(), /^Waiting until you check who this is/);
+    assert.match(await ana.pane.getByTestId("message-state").textContent(), /^\s*Waiting until you check who this is/);
     assert.equal(await ana.pane.getByTestId("message-text").count(), 0);
     await ana.theyMatch(rivera.name);
     await ana.receives(rivera.name, "Held until you have compared.");
@@ -116,7 +116,7 @@ describe("the stage", () => {
     await rivera.open(lab.name);
     const message = rivera.message("in", null, "verified");
     await message.waitFor();
-    assert.match(await message.innerText(), /odd\.json\s+This file is not FHIR that can be shown here/);
+    assert.match(await message.textContent(), /odd\.json\s+This file is not FHIR that can be shown here/);
     assert.equal(await message.getByTestId("fhir-table").count(), 0);
     assert.ok(bytes.equals(await rivera.download()));
     assert.deepEqual(portal.complaints, []);
@@ -144,15 +144,17 @@ describe("the stage", () => {
     assert.equal((await ana.outcome()).code, "WRONG_PASSPHRASE");
     await ana.unlock();
     await ana.receives(rivera.name, "While it was locked.");
-    assert.equal(await ana.pane.getByTestId("compose-text").inputValue(), "Half a sentence");
+    await ana.hasDraft("Half a sentence");
 
     await portal.page.reload();
     assert.match(await ana.locked(), /wait for your passphrase/);
     assert.match(await rivera.locked(), /wait for your passphrase/);
-    assert.ok(!(await portal.page.innerText("main")).includes("metformin"));
+    const portals = portal.page.locator("tessera-portal");
+    const reloaded = await portals.evaluateAll((all) => all.map(({ shadowRoot }) => shadowRoot.innerHTML).join());
+    assert.ok(reloaded.includes("wait for your passphrase") && !reloaded.includes("metformin"));
     await ana.unlock();
     await ana.open(rivera.name);
-    assert.equal(await ana.pane.getByTestId("compose-text").inputValue(), "Half a sentence");
+    await ana.hasDraft("Half a sentence");
     await ana.pane.getByTestId("compose-send").click();
     await rivera.unlock();
     await rivera.receives(ana.name, "Half a sentence");

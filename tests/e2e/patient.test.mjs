@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { until } from "../node/until.mjs";
 import { holds, launch } from "./support/browser.mjs";
 import { PASSPHRASE, STAFF, begin, connected, give, incoming, lock, unlock, write } from "./support/hospital.mjs";
 import { openElements } from "./support/drawn.mjs";
@@ -55,7 +56,8 @@ test("picked files, the text, the visit and the code at the desk survive a lock 
   await page.reload();
   await unlock(page, PASSPHRASE);
   await picked.nth(1).waitFor();
-  assert.equal(await page.getByTestId("compose-text").inputValue(), "My knee, from two sides.");
+  const field = page.getByTestId("compose-text");
+  await until("the text", async () => (await field.inputValue()) === "My knee, from two sides.");
   assert.deepEqual(await picked.locator("bdi").allInnerTexts(), ["left.jpg", "right.jpg"]);
   await picked.nth(0).getByTestId("detach").click();
   await picked.nth(1).waitFor({ state: "detached" });
@@ -110,7 +112,7 @@ test("picked files, the text, the visit and the code at the desk survive a lock 
   assert.equal(await visit.inputValue(), "visit-7421");
   await write(desk.page, "Thank you, Ana.");
   const thanks = incoming(phone.page).filter({ hasText: "Thank you, Ana." });
-  assert.equal(await thanks.getByTestId("message-label").innerText(), "visit-7421");
+  assert.equal(await thanks.getByTestId("message-label").textContent(), "visit-7421");
   assert.equal(await visit.inputValue(), "", "the next message may be of another visit");
   await desk.page.locator('[data-testid="message"][data-state="delivered"]').first().waitFor();
   assert.deepEqual(alarms, [[], []]);

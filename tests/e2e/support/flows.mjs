@@ -34,7 +34,7 @@ export async function instruction(page, say) {
   await say("Ana Gómez opens Dr. Rivera's link; the digits match");
   await rivera.write(ana.name, INSTRUCTION, "visit-7421");
   await ana.receives(rivera.name, INSTRUCTION);
-  assert.equal(await ana.message("in", INSTRUCTION).getByTestId("message-label").innerText(), "visit-7421");
+  assert.equal(await ana.message("in", INSTRUCTION).getByTestId("message-label").textContent(), "visit-7421");
   await say(`Ana Gómez reads, verified: “${INSTRUCTION}”`);
   await rivera.sees(ana.name, INSTRUCTION, "delivered");
   await say("Dr. Rivera sees: Delivered");

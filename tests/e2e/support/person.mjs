@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
+import { until } from "../../node/until.mjs";
 
 export const NAMES = { clinician: "Dr. Rivera", patient: "Ana Gómez", lab: "Northside Lab", specialist: "Dr. Chen" };
 
@@ -178,7 +179,10 @@ export class Person {
     await this.pane.getByTestId("attached").waitFor({ state: "detached" });
   }
 
-  /** Messages of the open conversation in a direction, with that text, in that state. */
+  /**
+   * Messages of the open conversation in a direction, with that text, in that state. What they say is read with `textContent`:
+   * `innerText` is empty as long as the browser has not drawn a message, which it puts off.
+   */
   message(direction, text = null, state = null) {
     const all = this.pane.locator(
       `[data-testid="message"][data-direction="${direction}"]${state ? `[data-state="${state}"]` : ""}`,
@@ -192,7 +196,13 @@ export class Person {
     const message = this.message("in", text, "verified");
     await message.first().waitFor();
     assert.equal(await message.count(), 1, "a message is shown once");
-    assert.equal(await message.getByTestId("message-state").innerText(), "");
+    assert.equal(await message.getByTestId("message-state").textContent(), "");
+  }
+
+  /** Waits until what was written before stands in the field again. */
+  async hasDraft(text) {
+    const field = this.pane.getByTestId("compose-text");
+    await until(`the draft ${text}`, async () => (await field.inputValue()) === text);
   }
 
   /** Waits until a sent message is in that state. */

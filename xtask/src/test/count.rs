@@ -80,8 +80,8 @@ fn rust_summary(line: &str) -> Option<Count> {
 }
 
 /// The eight lines `tests`, `suites`, `pass`, `fail`, `cancelled`, `skipped`, `todo`, `duration_ms`,
-/// each after `# ` (TAP) or `ℹ ` (spec). They count only all together, because TAP prints what a test
-/// itself wrote after `# ` as well. A cancelled test is a failed one.
+/// each after `ℹ `. They count only all together, because what a test itself says is printed after
+/// `ℹ ` as well. A cancelled test is a failed one.
 fn node_summary(lines: &[&str]) -> Option<Count> {
     const LABELS: [&str; 7] = [
         "tests",
@@ -106,17 +106,15 @@ fn node_summary(lines: &[&str]) -> Option<Count> {
     })
 }
 
-/// `ok 2 - name # SKIP reason` (TAP) or `﹣ name (0.3ms) # reason` (spec), at any depth.
+/// `﹣ name (0.3ms) # reason`, at any depth.
 fn is_node_skip(line: &str) -> bool {
-    let line = line.trim_start();
-    line.starts_with("﹣ ") || (line.starts_with("ok ") && line.contains(" # SKIP"))
+    line.trim_start().starts_with("﹣ ")
 }
 
 fn node_field<'a>(line: &'a str, label: &str) -> Option<&'a str> {
-    let line = line
-        .strip_prefix("# ")
-        .or_else(|| line.strip_prefix("ℹ "))?;
-    line.strip_prefix(label)?.strip_prefix(' ')
+    line.strip_prefix("ℹ ")?
+        .strip_prefix(label)?
+        .strip_prefix(' ')
 }
 
 #[cfg(test)]
@@ -157,27 +155,23 @@ test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
     }
 
     #[test]
-    fn reads_node_in_both_forms() {
-        let tap = "1..2\n# tests 9\n# suites 2\n# pass 5\n# fail 1\n# cancelled 1\n# skipped 1\n# todo 1\n# duration_ms 49.2\n";
-        assert_eq!(Count::read(tap), count(5, 2, 2));
-        let spec = tap.replace("# ", "ℹ ");
-        assert_eq!(Count::read(&spec), count(5, 2, 2));
-        assert_eq!(Count::read(&format!("{tap}{spec}")), count(10, 4, 4));
+    fn adds_up_what_node_prints() {
+        let output = "✔ a (1ms)\nℹ tests 9\nℹ suites 2\nℹ pass 5\nℹ fail 1\nℹ cancelled 1\nℹ skipped 1\nℹ todo 1\nℹ duration_ms 49.2\n";
+        assert_eq!(Count::read(output), count(5, 2, 2));
+        assert_eq!(Count::read(&output.repeat(2)), count(10, 4, 4));
     }
 
     #[test]
     fn a_skipped_describe_is_seen() {
-        let summary = "# tests 1\n# suites 2\n# pass 1\n# fail 0\n# cancelled 0\n# skipped 0\n# todo 0\n# duration_ms 4\n";
-        let tap = format!("ok 1 - runs\nok 2 - forges # SKIP not built\n{summary}");
-        assert_eq!(Count::read(&tap), count(1, 0, 1));
-        let spec = format!("✔ runs (1ms)\n﹣ forges (0.3ms) # not built\n{summary}");
-        assert_eq!(Count::read(&spec), count(1, 0, 1));
+        let summary = "ℹ tests 1\nℹ suites 2\nℹ pass 1\nℹ fail 0\nℹ cancelled 0\nℹ skipped 0\nℹ todo 0\nℹ duration_ms 4\n";
+        let output = format!("✔ runs (1ms)\n  ﹣ forges (0.3ms) # not built\n{summary}");
+        assert_eq!(Count::read(&output), count(1, 0, 1));
     }
 
     #[test]
     fn what_a_test_prints_is_no_summary() {
         assert_eq!(
-            Count::read("# pass 5\n# fail 0\n# tests 5\n"),
+            Count::read("ℹ pass 5\nℹ fail 0\nℹ tests 5\n"),
             Count::default()
         );
         assert_eq!(
@@ -198,7 +192,7 @@ test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
             Count::default()
         );
         assert_eq!(
-            Count::read("# tests 1\n# suites 0\n# pass 1\n# fail 0\n# cancelled 0\n"),
+            Count::read("ℹ tests 1\nℹ suites 0\nℹ pass 1\nℹ fail 0\nℹ cancelled 0\n"),
             Count::default()
         );
         assert_eq!(

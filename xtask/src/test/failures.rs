@@ -56,28 +56,17 @@ fn rust_failure(line: &str, after: &[&str], failed: &HashSet<&str>) -> Option<Fa
     failed.contains(name).then(|| Failure::new(name, printed))
 }
 
-/// `not ok 2 - name` (TAP) at any depth, then fields between `---` and `...`. A test that failed only
-/// because a test in it did is left out.
+/// In the list at the end: `test at file:line:column`, `✖ name (duration)`, then what it says, indented.
 fn node_failure(line: &str, after: &[&str]) -> Option<Failure> {
-    let (number, name) = line
-        .trim_start()
-        .strip_prefix("not ok ")?
-        .split_once(" - ")?;
-    number.parse::<usize>().ok()?;
-    let fields = || {
-        after
-            .iter()
-            .map(|line| line.trim())
-            .take_while(|line| *line != "...")
-    };
-    if fields().any(|line| line == "failureType: 'subtestsFailed'") {
-        return None;
-    }
-    let place = fields().filter(|line| line.starts_with("location:"));
-    let error = fields()
-        .skip_while(|line| !line.starts_with("error:"))
-        .take_while(|line| !line.starts_with("code:") && !line.starts_with("stack:"));
-    Some(Failure::new(name, place.chain(error)))
+    let place = line.strip_prefix("test at ")?;
+    let (title, said) = after.split_first()?;
+    let name = title.strip_prefix("✖ ")?;
+    let name = name
+        .rsplit_once(" (")
+        .map_or(name, |(name, _duration)| name);
+    let is_of_it = |line: &&&str| line.is_empty() || line.starts_with("  ");
+    let said = said.iter().take_while(is_of_it).copied();
+    Some(Failure::new(name, std::iter::once(place).chain(said)))
 }
 
 #[cfg(test)]
@@ -131,30 +120,36 @@ failures:
     }
 
     #[test]
-    fn reads_node_without_the_tests_around() {
+    fn reads_the_list_of_node() {
         let output = "
-# Subtest: outer
-    not ok 1 - inner - with a dash
-      ---
-      duration_ms: 7.0
-      location: 'a.test.mjs:2:47'
-      failureType: 'testCodeFailure'
-      error: |-
-        x
+▶ outer
+  ✖ inner (with a dash) (7.02ms)
+✖ outer (8.1ms)
+ℹ tests 2
+ℹ duration_ms 100.5
 
-        y
-      code: 'ERR_ASSERTION'
-      stack: |-
-        somewhere
-      ...
-not ok 1 - outer
-  ---
-  failureType: 'subtestsFailed'
-  error: '1 subtest failed'
-  ...
+✖ failing tests:
+
+test at a.test.mjs:2:47
+✖ inner (with a dash) (7.02ms)
+  AssertionError [ERR_ASSERTION]: x
+
+      at somewhere
+
+test at b.test.mjs:1:1
+✖ another (0.1ms)
+  'test timed out'
 ";
-        let reason = ["location: 'a.test.mjs:2:47'", "error: |-", "x", "y"];
-        assert_eq!(read(output), [failure("inner - with a dash", &reason)]);
+        let reason = [
+            "a.test.mjs:2:47",
+            "  AssertionError [ERR_ASSERTION]: x",
+            "      at somewhere",
+        ];
+        let another = failure("another", &["b.test.mjs:1:1", "  'test timed out'"]);
+        assert_eq!(
+            read(output),
+            [failure("inner (with a dash)", &reason), another]
+        );
     }
 
     #[test]
@@ -167,6 +162,9 @@ not ok 1 - outer
 
     #[test]
     fn passed_tests_are_no_failures() {
-        assert_eq!(read("ok 1 - a\ntest b ... ok\nis not ok 1 - c\n"), []);
+        assert_eq!(
+            read("✔ a (1ms)\ntest b ... ok\nhis test at b:1:1\n✖ c\n"),
+            []
+        );
     }
 }

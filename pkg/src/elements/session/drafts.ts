@@ -34,11 +34,14 @@ export class Drafts {
     return keeper.setDraftSession(contactId, label);
   }
 
-  /** Shows these files, and keeps them; if the vault has no room, only until the page is closed. */
+  /** Keeps these files, then shows them: what is shown as removed is removed. If the vault has no room, they stay until the page is closed. */
   async keep(contactId: string, files: readonly PreparedFile[], keeper: Keeper): Promise<void> {
-    this.#files.set(contactId, files);
     const given = files.map(({ blob, contentType, filename }) => ({ body: blob, contentType, filename }));
-    await keeper.setDraftFiles(contactId, given);
+    try {
+      await keeper.setDraftFiles(contactId, given);
+    } finally {
+      if (this.#files.has(contactId)) this.#files.set(contactId, files); // else a lock took all off the page meanwhile
+    }
   }
 
   /** They were sent, which took them out of the vault; a label that was typed meanwhile is that of the next message. */

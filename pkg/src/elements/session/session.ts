@@ -50,6 +50,8 @@ export class Session extends Contents {
   /** Settled once `isStorageApart` is known. */
   readonly #looked: Promise<void>;
   #portal: Portal | null = null;
+  /** From before the first read on, so that what is read while it opens stays. */
+  #isUnlocked = false;
 
   /** On a vault of this browser, or on the host's own portal. */
   constructor(from: SessionOptions | Portal) {
@@ -147,6 +149,7 @@ export class Session extends Contents {
   async unlock(opening: string | PasskeyOpening): Promise<void> {
     if (this.#portal !== null) {
       await this.#portal.vault.unlock(opening);
+      this.#isUnlocked = true;
       await this.#load();
     } else await this.#opened(() => this.#vault.unlock(opening, this.access === "elsewhere"));
   }
@@ -207,6 +210,7 @@ export class Session extends Contents {
 
   async #take(portal: Portal): Promise<void> {
     this.#portal = portal;
+    this.#isUnlocked = true;
     this.listen(portal);
     if (this.vault !== null) await portal.start();
     await this.#load();
@@ -230,7 +234,7 @@ export class Session extends Contents {
     } catch (error) {
       if (!["LOCKED", "DISPOSED", "VAULT_IN_USE"].includes(codeOf(error))) throw error;
     }
-    if (this.access === "locked" || this.access === "elsewhere") this.forget();
+    if (!this.#isUnlocked) this.forget();
     this.changed();
   }
 
@@ -238,15 +242,13 @@ export class Session extends Contents {
     super.listen(portal);
     portal.addEventListener("locked", ({ detail }) => {
       this.lockedBy = detail.reason;
-      this.forget();
-      this.#become("locked");
+      this.#shut("locked");
     });
     portal.addEventListener("stopped", ({ detail }) => {
       if (detail.code === "VAULT_IN_USE") {
         this.#portal = null;
         void portal.dispose();
-        this.forget();
-        this.#become("elsewhere");
+        this.#shut("elsewhere");
       } else this.fail(detail);
     });
   }
@@ -262,6 +264,12 @@ export class Session extends Contents {
   fail(error: unknown): void {
     this.failure = error;
     this.#become("ended");
+  }
+
+  #shut(access: "locked" | "elsewhere"): void {
+    this.#isUnlocked = false;
+    this.forget();
+    this.#become(access);
   }
 
   #become(access: Access): void {

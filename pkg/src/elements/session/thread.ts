@@ -20,12 +20,16 @@ export class Thread {
 
   constructor(readonly contactId: string) {}
 
-  /** Reads the newest page, and further back as long as the first unread message is not among them. */
+  /** Whether it is known what there is: what somebody writes now replaces no draft that comes later. */
+  get isSettled(): boolean {
+    return this.isLoaded || this.failure !== null;
+  }
+
+  /** Reads the draft and the newest page, and further back as long as the first unread message is not among them. */
   async load(source: Source): Promise<void> {
     try {
-      const draft = await source.draft(this.contactId);
-      this.draft ||= draft; // somebody may write already
-      await this.reread(source);
+      this.draft = await source.draft(this.contactId);
+      await this.#newest(source);
       while (this.hasOlder && this.messages.some(isUnread) && !this.messages.some(isRead)) await this.loadOlder(source);
       this.isLoaded = true;
     } catch (error) {
@@ -33,8 +37,13 @@ export class Thread {
     }
   }
 
-  /** Reads the newest page once more. What lies further back stays: it changes by `take`, `markRead` and `drop` only. */
+  /** Reads the newest page once more, or everything if that has failed before. */
   async reread(source: Source): Promise<void> {
+    await (this.failure === null ? this.#newest(source) : this.load(source));
+  }
+
+  /** What lies further back stays: it changes by `take`, `markRead` and `drop` only. */
+  async #newest(source: Source): Promise<void> {
     const found = await source.messages(this.contactId, { limit: PAGE });
     this.failure = null;
     const at = this.#loaded.findIndex(({ id }) => id === found[0]?.id);

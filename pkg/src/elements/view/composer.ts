@@ -44,7 +44,7 @@ export class Composer extends View {
   render(): TemplateResult {
     const { session } = this;
     const thread = session.thread(this.#contactId);
-    if (this.#text === null && thread.isLoaded) this.#text = thread.draft;
+    if (thread.isSettled) this.#text ??= thread.draft;
     const files = session.drafts.files(this.#contactId);
     return html`<form class="composer" part="composer" data-testid="composer" ?data-dragging=${this.#dragging}
       @submit=${this.#submit} @paste=${this.#pasted} @dragover=${this.#dragOver} @dragleave=${this.#dragLeave} @drop=${this.#dropped}>
@@ -56,7 +56,7 @@ export class Composer extends View {
       ${this.#action.render()}
       <div class="write">
         <textarea rows="1" dir="auto" data-testid="compose-text" aria-label=${this.t("write_to", { name: session.contact(this.#contactId)?.name ?? "" })}
-          placeholder=${this.t("write")} .value=${this.#text ?? ""} @input=${this.#typed} @keydown=${this.#key}></textarea>
+          placeholder=${this.t("write")} ?readonly=${!thread.isSettled} .value=${this.#text ?? ""} @input=${this.#typed} @keydown=${this.#key}></textarea>
         <div class="tools">
           <label class="button attach" title=${this.t("attach")}>
             ${icon("clip")}<span class="hidden-text">${this.t("attach")}</span>
@@ -96,8 +96,8 @@ export class Composer extends View {
   #picked(file: PreparedFile): TemplateResult {
     const size = this.host.words.size(file.blob.size);
     const remove = (): void => {
-      const others = this.session.drafts.files(this.#contactId).filter((other) => other !== file);
-      void this.#inTurn(() => this.#keep(others));
+      const others = (): PreparedFile[] => this.session.drafts.files(this.#contactId).filter((other) => other !== file);
+      void this.#inTurn(() => this.#keep(others()));
       this.find("textarea")?.focus();
     };
     return html`<li data-testid="attached">
