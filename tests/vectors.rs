@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod conformance;
-mod embedded;
 
 use std::{
     collections::BTreeSet,
@@ -53,28 +52,6 @@ fn every_vector_passes() {
         }
     }
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
-}
-
-#[test]
-fn the_browser_tests_embed_all_vector_files() {
-    let embedded: BTreeSet<(String, String)> = embedded::FILES
-        .iter()
-        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
-        .collect();
-    let committed: BTreeSet<(String, String)> = files(&committed())
-        .into_iter()
-        .map(|path| {
-            (
-                path.file_name().unwrap().to_string_lossy().into_owned(),
-                fs::read_to_string(path).unwrap(),
-            )
-        })
-        .collect();
-    assert_eq!(embedded.len(), embedded::FILES.len());
-    assert!(
-        embedded == committed,
-        "tests/embedded.rs does not list the files of tests/vectors"
-    );
 }
 
 /// An invalid case that fails for another reason proves nothing, so

@@ -1,15 +1,12 @@
-//! Chromium and its driver: found, or installed if this program may.
+//! Chromium: found, or installed if this program may.
 
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
 
 use crate::process;
-use crate::workspace::Workspace;
 
 const BROWSERS: &[&str] = &[
     "chromium",
@@ -17,17 +14,17 @@ const BROWSERS: &[&str] = &[
     "google-chrome",
     "google-chrome-stable",
 ];
-const DRIVERS: &[&str] = &["chromedriver"];
+const MISSING: &str =
+    "Chromium is missing: install the package chromium, or set CHROMIUM to its path";
 
-/// Chromium and the matching chromedriver.
+/// A Chromium.
 #[derive(Clone, Debug)]
 pub(crate) struct Browser {
     pub(crate) chromium: PathBuf,
-    pub(crate) chromedriver: PathBuf,
 }
 
 impl Browser {
-    /// `CHROMIUM` and `CHROMEDRIVER`, else the search path, else the system's packages.
+    /// `CHROMIUM`, else the search path, else the system's package.
     pub(crate) fn find() -> Result<Self> {
         if let Some(found) = Self::installed() {
             return Ok(found);
@@ -37,30 +34,12 @@ impl Browser {
     }
 
     fn installed() -> Option<Self> {
-        Some(Self {
-            chromium: configured("CHROMIUM").or_else(|| search(BROWSERS))?,
-            chromedriver: configured("CHROMEDRIVER").or_else(|| search(DRIVERS))?,
-        })
-    }
-
-    /// The project's `webdriver.json` with this browser's path, as text.
-    pub(crate) fn webdriver_settings(&self, workspace: &Workspace) -> Result<String> {
-        let path = workspace.path("webdriver.json");
-        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        let mut settings: Value = serde_json::from_str(&text).context("webdriver.json")?;
-        let options = settings
-            .get_mut("goog:chromeOptions")
-            .and_then(Value::as_object_mut)
-            .context("webdriver.json has no goog:chromeOptions")?;
-        options.insert("binary".into(), json!(self.chromium));
-        Ok(settings.to_string())
+        let chromium = configured("CHROMIUM").or_else(|| search(BROWSERS))?;
+        Some(Self { chromium })
     }
 }
 
-const MISSING: &str = "Chromium and its driver are missing: install the packages chromium and chromium-driver, \
-                       or set CHROMIUM and CHROMEDRIVER to their paths";
-
-/// Installs Debian's packages, if this is Debian and the user is root.
+/// Installs Debian's package, if this is Debian and the user is root.
 fn install() -> Result<()> {
     let Some(apt) = search(&["apt-get"]) else {
         bail!(MISSING)
@@ -68,17 +47,11 @@ fn install() -> Result<()> {
     if !is_root() {
         bail!(MISSING);
     }
-    println!("Installing Chromium and its driver");
+    println!("Installing Chromium");
     process::run(Command::new(&apt).arg("update"))?;
     process::run(
         Command::new(&apt)
-            .args([
-                "install",
-                "--yes",
-                "--no-install-recommends",
-                "chromium",
-                "chromium-driver",
-            ])
+            .args(["install", "--yes", "--no-install-recommends", "chromium"])
             .env("DEBIAN_FRONTEND", "noninteractive"),
     )
 }

@@ -43,6 +43,8 @@ pub(crate) enum Part {
     Tested,
     /// The browser library of the end-to-end tests
     E2e,
+    /// The module of the protocol's vectors, for browsers
+    Conformance,
     /// The browser library and the bundler of the consumers' tests
     Consumers,
     /// The validators and the server that FHIR transactions are tried with
@@ -63,6 +65,10 @@ pub(crate) fn part(workspace: &Workspace, part: Part) -> Result<()> {
         Part::Relay => relay(workspace),
         Part::Portal => portal(workspace),
         Part::Tested => tested(workspace),
+        Part::Conformance => {
+            let folder = workspace.target("conformance");
+            wasm::build_example(workspace, "conformance", &folder)
+        }
         Part::E2e => npm::install(&workspace.path("tests/e2e")),
         Part::Consumers => npm::install(&workspace.path("tests/consumers")),
         Part::Fhir => fhir(workspace),

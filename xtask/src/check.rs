@@ -140,7 +140,10 @@ pub(crate) fn lints(workspace: &Workspace) -> Vec<Check> {
     let alone = |feature| [&wasm[..], &["--no-default-features", feature]].concat();
     vec![
         clippy("clippy", &["--workspace", "--all-targets"]),
-        clippy("clippy, wasm", &[&wasm[..], &["--tests"]].concat()),
+        clippy(
+            "clippy, wasm",
+            &[&wasm[..], &["--example=conformance"]].concat(),
+        ),
         clippy("clippy, wasm portal", &alone("--features=portal")),
         clippy("clippy, wasm sdk", &alone("--features=sdk")),
         clippy(
@@ -151,8 +154,10 @@ pub(crate) fn lints(workspace: &Workspace) -> Vec<Check> {
         clippy("clippy, relay alone", &["--package=tessera-relay"]),
         clippy(
             "clippy, fuzz",
-            // In the same folder, so that dependencies are checked once.
+            // In the same folder and with the same profile, so that dependencies are checked once.
             &[
+                "--config=profile.dev.opt-level=1",
+                "--config=profile.dev.lto='off'",
                 "--manifest-path=fuzz/Cargo.toml",
                 "--target-dir=target",
                 "--all-targets",

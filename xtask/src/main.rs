@@ -86,13 +86,6 @@ enum Task {
     },
     /// Build one part
     BuildPart { part: build::Part },
-    /// Run one wasm test binary in headless Chromium; cargo calls this, see .cargo/config.toml
-    #[command(hide = true)]
-    WasmTestRunner {
-        /// The binary, and the flags of `cargo test`
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<OsString>,
-    },
 }
 
 fn main() -> ExitCode {
@@ -120,6 +113,5 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Soak(options) => soak::run(&workspace, &options),
         Task::Tools { names } => tools::install(&workspace, &names).map(|()| ExitCode::SUCCESS),
         Task::BuildPart { part } => build::part(&workspace, part).map(|()| ExitCode::SUCCESS),
-        Task::WasmTestRunner { arguments } => wasm::run_tests(&workspace, arguments),
     }
 }

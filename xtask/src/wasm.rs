@@ -1,21 +1,17 @@
 //! The wasm module: compiled, bound with the wasm-bindgen that the lock file names, hashed.
 
 use std::env;
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
-use std::time::Duration;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use data_encoding::BASE64;
 use serde_json::json;
 use sha2::{Digest, Sha384};
-use wasm_bindgen_cli::wasm_bindgen_test_runner;
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::browser::Browser;
-use crate::process::{self, Group};
+use crate::process;
 use crate::split::{self, Parts};
 use crate::workspace::Workspace;
 
@@ -138,6 +134,25 @@ pub(crate) fn no_local_paths(workspace: &Workspace) -> Result<()> {
 /// Compiles the core for browsers with the bindings of one feature; returns the module's path, which the
 /// next call overwrites.
 pub(crate) fn compile(workspace: &Workspace, feature: &str) -> Result<PathBuf> {
+    let features = format!("--features={feature}");
+    let library = [
+        "--lib",
+        "--crate-type=cdylib",
+        "--no-default-features",
+        &features,
+    ];
+    optimized(workspace, &library)?;
+    Ok(workspace.target("wasm32-unknown-unknown/wasm/tessera.wasm"))
+}
+
+/// The module of an example of the core, compiled and bound into a folder.
+pub(crate) fn build_example(workspace: &Workspace, name: &str, folder: &Path) -> Result<()> {
+    optimized(workspace, &["--example", name])?;
+    let module = format!("wasm32-unknown-unknown/wasm/examples/{name}.wasm");
+    bind(&workspace.target(module), folder, name)
+}
+
+fn optimized(workspace: &Workspace, of_the_core: &[&str]) -> Result<()> {
     require_target()?;
     let remap: Vec<String> = local_paths(workspace)?
         .iter()
@@ -145,20 +160,9 @@ pub(crate) fn compile(workspace: &Workspace, feature: &str) -> Result<PathBuf> {
         .collect();
     // Beside the flags that .cargo/config.toml has for this target.
     let flags = format!("target.{TARGET}.rustflags={}", json!(remap));
-    process::run(&mut workspace.cargo(&[
-        "--config",
-        &flags,
-        "rustc",
-        "--locked",
-        "--package=tessera",
-        "--lib",
-        "--crate-type=cdylib",
-        "--target=wasm32-unknown-unknown",
-        "--profile=wasm",
-        "--no-default-features",
-        &format!("--features={feature}"),
-    ]))?;
-    Ok(workspace.target("wasm32-unknown-unknown/wasm/tessera.wasm"))
+    let mut cargo = workspace.cargo(&["--config", &flags, "rustc", "--locked"]);
+    cargo.args(["--package=tessera", "--target", TARGET, "--profile=wasm"]);
+    process::run(cargo.args(of_the_core))
 }
 
 /// Writes the bindings `name.js`, their types and the module `name.wasm` into a folder.
@@ -220,41 +224,6 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Subresource integrity as `fetch` takes it: `sha384-` and the hash in base64.
 fn subresource_integrity(bytes: &[u8]) -> String {
     format!("sha384-{}", BASE64.encode(&Sha384::digest(bytes)))
-}
-
-/// The test runner that cargo starts for each wasm test binary: wasm-bindgen's own, as a library.
-///
-/// It is configured only through the environment, so the first call sets that and starts itself again.
-pub(crate) fn run_tests(workspace: &Workspace, arguments: Vec<OsString>) -> Result<ExitCode> {
-    const CONFIGURED: &str = "TESSERA_WASM_TEST_RUNNER";
-    const SETTINGS: &str = "WASM_BINDGEN_TEST_WEBDRIVER_JSON";
-    const LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
-    if env::var_os(CONFIGURED).is_some() {
-        let program = OsString::from("wasm-bindgen-test-runner");
-        wasm_bindgen_test_runner::run_cli_with_args(std::iter::once(program).chain(arguments))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let browser = Browser::find()?;
-    let directory = tempfile::tempdir()?;
-    let settings = directory.path().join("webdriver.json");
-    fs::write(&settings, browser.webdriver_settings(workspace)?)?;
-    let mut again = Command::new(env::current_exe()?);
-    again
-        .arg("wasm-test-runner")
-        .args(arguments)
-        .env(CONFIGURED, "1");
-    again
-        .env("CHROMEDRIVER", &browser.chromedriver)
-        .env(SETTINGS, &settings);
-    if env::var_os("WASM_BINDGEN_TEST_TIMEOUT").is_none() {
-        again.env("WASM_BINDGEN_TEST_TIMEOUT", "3600");
-    }
-    let end = Group::spawn(&mut again)?.wait(LIMIT)?;
-    Ok(if end.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ impl Count {
         skipped: 1,
     };
 
-    /// Adds up every summary in `output`: of `cargo test` and wasm-bindgen-test, and of `node --test`.
+    /// Adds up every summary in `output`: of `cargo test` and of `node --test`.
     pub(crate) fn read(output: &str) -> Self {
         let lines: Vec<&str> = output.lines().collect();
         let rust: Self = lines.iter().filter_map(|line| rust_summary(line)).sum();
@@ -61,8 +61,6 @@ impl Sum for Count {
 }
 
 /// `test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.10s`
-///
-/// wasm-bindgen-test prints the same without `measured`.
 fn rust_summary(line: &str) -> Option<Count> {
     let (_verdict, fields) = line.strip_prefix("test result: ")?.split_once(". ")?;
     let field = |name: &str| {
@@ -144,14 +142,6 @@ test result: FAILED. 10 passed; 4 failed; 0 ignored; 0 measured; 7 filtered out;
 test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s; merged doctests compilation took 0.4s
 ";
         assert_eq!(Count::read(output), count(12, 4, 1));
-    }
-
-    #[test]
-    fn reads_wasm_bindgen_test() {
-        let output = "Running headless tests in Chrome on `http://127.0.0.1:1/`\n\
-                      test web::vectors ... ok\n\n\
-                      test result: ok. 18 passed; 0 failed; 2 ignored; 0 filtered out; finished in 4.10s\n";
-        assert_eq!(Count::read(output), count(18, 0, 2));
     }
 
     #[test]

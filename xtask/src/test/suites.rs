@@ -48,7 +48,6 @@ pub(crate) fn all(workspace: &Workspace) -> Result<Vec<Phase>> {
                     consumers(workspace, &browser)?,
                     fhir(workspace)?,
                     supply(workspace),
-                    browser_tests(workspace),
                     documentation(workspace),
                 ],
                 vec![end_to_end(workspace, &browser)?, privacy(workspace)],
@@ -182,20 +181,6 @@ fn memory() -> Option<&'static str> {
     (fields.nth(3)?.parse::<u64>().ok()? >= KIBIBYTES).then_some(FOLDER)
 }
 
-/// `tests/web.rs`, in headless Chromium.
-fn browser_tests(workspace: &Workspace) -> Suite {
-    let arguments = [
-        "test",
-        "--locked",
-        "--package=tessera",
-        "--target=wasm32-unknown-unknown",
-        "--test=web",
-        "--",
-        "--nocapture",
-    ];
-    Suite::new("browser", 3).tests(workspace.cargo(&arguments))
-}
-
 /// The built modules and scripts: their size, and that no path of this machine is in them.
 fn size(workspace: &Workspace) -> Suite {
     let (module, sizes) = (workspace.clone(), workspace.clone());
@@ -280,8 +265,9 @@ fn end_to_end(workspace: &Workspace, browser: &Browser) -> Result<Suite> {
             build::tested_program(workspace, "examples/adversary"),
         );
     let libraries = xtask(workspace, &["build-part", "e2e"]);
+    let vectors = xtask(workspace, &["build-part", "conformance"]);
     let suite = Suite::new("e2e", 8).needs_build();
-    Ok(suite.builds(libraries).tests(command))
+    Ok(suite.builds(libraries).builds(vectors).tests(command))
 }
 
 /// Begins first: it waits for sixty epochs, and would be alone at the end.
