@@ -1,9 +1,9 @@
 //! What light reading asks of a relay: origins, tags, segments, and sums.
 
-use super::Relay;
+use super::{Relay, relay::of_epoch};
 use sha2::{Digest as _, Sha256};
 use tessera::wire::{
-    BatchHeader, BucketId, Select, Selection, batch_tags, paths, segment::grid_cell,
+    BatchHeader, BucketId, Origin, Select, Selection, batch_tags, paths, segment::grid_cell,
 };
 
 /// Batches of six hours of one bucket.
@@ -20,7 +20,10 @@ impl Segment {
     fn bytes(&self, relay: &Relay) -> Vec<u8> {
         let batches = relay.batches(self.headers[0].bucket.get());
         let batches = batches.filter(|(header, _)| self.holds(header));
-        batches.flat_map(|(_, bytes)| bytes).copied().collect()
+        batches
+            .map(|(_, bytes)| bytes.as_slice())
+            .collect::<Vec<_>>()
+            .concat()
     }
 
     pub(crate) fn to_json(&self, relay: &Relay) -> String {
@@ -71,11 +74,11 @@ impl Relay {
 
     /// `GET /v1/origins`.
     pub(crate) fn origins(&self) -> String {
-        let mut origins = Vec::<(String, u64, u64)>::new();
+        let mut origins = Vec::<(Origin, u64, u64)>::new();
         let numbered = self.published.iter();
         let numbered = numbered.filter(|(bucket, _)| **bucket != BucketId::LOBBY.get());
         for (header, _) in numbered.flat_map(|(_, batches)| batches) {
-            let origin = header.origin.to_string();
+            let origin = header.origin;
             match origins.iter_mut().find(|(known, ..)| *known == origin) {
                 Some((_, oldest, newest)) => {
                     *oldest = (*oldest).min(header.epoch);
@@ -104,11 +107,11 @@ impl Relay {
         let numbered = self.published.iter();
         let numbered = numbered.filter(|(bucket, _)| **bucket != BucketId::LOBBY.get());
         let headers = numbered.flat_map(|(_, batches)| batches.iter().map(|(header, _)| header));
-        let (_, after) = path.split_once("?after=").unwrap();
+        let (path, after) = path.split_once("?after=").unwrap();
         let after: u64 = after.parse().unwrap();
+        let origin = path.split('/').find_map(|part| part.parse::<Origin>().ok());
         let asked = headers.filter(|header| {
-            let origin = path.contains(&format!("/origins/{}/", header.origin));
-            origin && header.epoch > after && listed(header)
+            Some(header.origin) == origin && header.epoch > after && listed(header)
         });
         asked.flat_map(|header| header.encode()).collect()
     }
@@ -118,7 +121,7 @@ impl Relay {
         let whole = path.strip_suffix("/tags");
         let asked = whole.unwrap_or(path);
         let tags = |bytes: &[u8]| batch_tags(bytes).unwrap();
-        for (header, bytes) in self.batches(bucket.get()) {
+        for (header, bytes) in self.batches(bucket.get()).filter(of_epoch(asked)) {
             if whole == Some(paths::batch(bucket, &header.origin, header.epoch).as_str()) {
                 return Some(tags(bytes));
             }

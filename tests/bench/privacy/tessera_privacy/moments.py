@@ -41,7 +41,9 @@ def _features(traffic, moments, person, horizons):
     wrote = np.zeros(len(opened))
     wrote[np.unique(np.maximum(np.searchsorted(opened, written, "right") - 1, 0))] = 1
     more = wrote - wrote.mean()
-    previous = np.concatenate([[opened[0] - 3 * DAY], opened[:-1]])
+    openings = np.concatenate([[opened[0] - 3 * DAY], opened])
+    weeks = np.array([[0], [-WEEK], [WEEK]])
+    earliest, latest = written + weeks + EARLIEST, written + weeks + LATEST
     until = np.array(horizons) * DAY
     by_opening, by_message = np.searchsorted(opened, until), np.searchsorted(written, until)
     for c in range(CLINICIANS):
@@ -49,19 +51,13 @@ def _features(traffic, moments, person, horizons):
         if not len(theirs):
             continue
         # Does the patient write more often after this clinician wrote?
-        between = np.searchsorted(theirs, opened) - np.searchsorted(theirs, previous)
-        pairs[:, c, 0] = cumulative(more * (between > 0))[by_opening]
+        between = np.diff(theirs.searchsorted(openings))
         alone = np.where(between > 0, 1 / (1 + between), 0)
-        pairs[:, c, 1] = cumulative(more * alone)[by_opening]
+        pairs[:, c, :2] = cumulative(more * np.stack([between > 0, alone]))[:, by_opening].T
         # Does this clinician write more often after the patient than a week before or after?
-        answers = _count(theirs, written)
-        before, after = _count(theirs, written - WEEK), _count(theirs, written + WEEK)
-        usual = (before + after) / 2
-        pairs[:, c, 2] = cumulative((answers - usual) / (1 + usual))[by_message]
-        any_before, any_after = before > 0, after > 0
-        pairs[:, c, 3] = cumulative((answers > 0) - (any_before / 2 + any_after / 2))[by_message]
+        answers, *others = theirs.searchsorted(latest) - theirs.searchsorted(earliest)
+        usual = np.mean(others, 0)
+        rate = (answers - usual) / (1 + usual)
+        some = (answers > 0) - (np.array(others) > 0).mean(0)
+        pairs[:, c, 2:] = cumulative(np.stack([rate, some]))[:, by_message].T
     return pairs
-
-
-def _count(times, after):
-    return np.searchsorted(times, after + LATEST) - np.searchsorted(times, after + EARLIEST)

@@ -232,9 +232,9 @@ class _View:
             moments = self.bare_time[theirs][self.bare_bucket[theirs] == own]
             if not len(moments):
                 continue
-            between = np.searchsorted(moments, now * self.epoch)
-            between = between - np.searchsorted(moments, before * self.epoch)
+            between = moments.searchsorted(now * self.epoch)
+            between = between - moments.searchsorted(before * self.epoch)
             at_slots = np.zeros(len(time), np.float32)
             at_slots[opens] = between * toward[c, opens]
             pairs[:, c, 10] = cumulative(at_slots)[cut]
-            pairs[:, c, 11] = np.searchsorted(moments, self.horizons)
+            pairs[:, c, 11] = moments.searchsorted(self.horizons)

@@ -83,7 +83,7 @@ class Schedule:
 
     def __init__(self, population, rules, rng):
         self.times, self.opens = [], []
-        for role, (starts, ends) in zip(population.role, population.sessions):
+        for role, (starts, ends) in zip(population.role.tolist(), population.sessions):
             times, opens = [], []
             if role != Role.LABORATORY:
                 jitter = rng.uniform(0, min(5, rules.epoch / 2), len(starts))
@@ -149,6 +149,7 @@ class _Run:
         self.population, self.rules = population, rules
         self.schedule, self.uniform = schedule, uniform
         self.bucket = population.buckets(rules.buckets).tolist()
+        self.role = population.role.tolist()
         self.taken = [{} for _ in population.sessions]
         self.extra = {}
         self.bare = []
@@ -175,7 +176,7 @@ class _Run:
     def _leave(self, time, kind, sender, recipient):
         """When the cell leaves, and in which slot."""
         bucket = self.bucket[recipient]
-        laboratory = self.population.role[sender] == Role.LABORATORY
+        laboratory = self.role[sender] == Role.LABORATORY
         if laboratory:
             time = self._in_session(sender, time, 60)
             if time is None:
@@ -223,7 +224,7 @@ class _Run:
         heapq.heappush(heap, (due, RECEIPT, reader, writer, 0.0))
 
     def _answer(self, heap, pulled, session, reader, writer, chance):
-        role, uniform = self.population.role[reader], self.uniform
+        role, uniform = self.role[reader], self.uniform
         if role == Role.LABORATORY or not chance:
             return
         if uniform() >= chance * (1.6 if role == Role.CLINICIAN else 1.0):
