@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { until } from "../../tests/node/until.mjs";
+import { pause, until } from "../../tests/node/until.mjs";
 import { startRelay } from "../../tests/node/relay.mjs";
 import { Drafts } from "../dist/elements/session/drafts.js";
 import { Session } from "../dist/elements/session/session.js";
@@ -15,41 +15,77 @@ before(async () => {
 });
 after(() => relay?.end());
 
-test("what happens while a page reads an unlocked vault takes nothing off the page", async () => {
+/** A page on a portal with one contact, and what ends both. */
+async function page() {
   const [a, b] = [await person("A", relay.url), await person("B", relay.url)];
   const [toB] = await enrol(a, b);
-  await a.setDraftSession(toB, "visit-7421");
   const session = new Session(a);
   await until("an open page", () => session.isOpen);
-  const isShown = () => session.summaries.has(toB) && session.drafts.label(toB) === "visit-7421";
-  assert.ok(isShown());
-  await session.lock();
-  assert.ok(!isShown(), "nothing outlives a lock");
-  session.conditions.set("CLOCK_SKEW", true);
+  return { a, toB, session, end: () => Promise.all([a.dispose(), b.dispose()]) };
+}
 
-  // As if a contact changed when the page has read nearly everything.
-  const { invitations } = a;
-  let shown = 0;
-  a.invitations = async () => {
-    a.invitations = invitations;
-    const stop = session.watch(() => (shown += 1));
-    a.dispatchEvent(new CustomEvent("contact", { detail: { id: toB } }));
-    await until("the change is shown", () => shown > 0);
-    stop();
-    return a.invitations();
+/** Makes the next call of a method wait, before or after its work, until it is let go. */
+function held(owner, method, when) {
+  const { [method]: original } = owner;
+  let go, reach;
+  const [reached, gone] = [new Promise((resolve) => (reach = resolve)), new Promise((resolve) => (go = resolve))];
+  owner[method] = async (...given) => {
+    owner[method] = original;
+    const found = when === "after" ? await owner[method](...given) : undefined;
+    reach();
+    await gone;
+    return when === "after" ? found : owner[method](...given);
   };
-  await session.unlock(PASSPHRASE);
-  assert.ok(shown > 0 && session.isOpen && isShown());
-  assert.deepEqual(
-    session.conditions.all.map(({ code }) => code),
-    ["CLOCK_SKEW"],
-    "a warning is dispatched once",
-  );
+  return { reached, go };
+}
 
+const changed = (portal, id) => portal.dispatchEvent(new CustomEvent("contact", { detail: { id } }));
+const codes = (session) => session.conditions.all.map(({ code }) => code);
+
+test("what happens while a page reads an unlocked vault takes nothing off the page", async () => {
+  const { a, toB, session, end } = await page();
+  await a.setDraftSession(toB, "visit-7421");
   await session.lock();
+  const reading = held(a, "invitations", "before");
+  const unlocked = session.unlock(PASSPHRASE);
+  await reading.reached;
+  session.conditions.set("CLOCK_SKEW", true);
+  changed(a, toB);
+  reading.go();
+  await unlocked;
   await session.refresh();
-  assert.equal(session.contacts.length + session.summaries.size, 0, "a page that is locked reads nothing");
-  await Promise.all([a.dispose(), b.dispose()]);
+  assert.ok(session.isOpen && session.summaries.has(toB));
+  assert.equal(session.drafts.label(toB), "visit-7421");
+  assert.deepEqual(codes(session), ["CLOCK_SKEW"], "a warning comes once");
+  await end();
+});
+
+test("what was read before a lock is not on the page after it", async () => {
+  const { a, session, end } = await page();
+  const reading = held(a.audit, "entries", "after"); // the last of it
+  const refreshed = session.refresh();
+  await reading.reached;
+  await session.lock();
+  reading.go();
+  await refreshed;
+  await session.refresh();
+  assert.equal(session.access, "locked");
+  assert.equal(session.contacts.length + session.summaries.size + session.invitations.length, 0);
+  await end();
+});
+
+test("what was read first is not shown over what was read later", async () => {
+  const { a, toB, session, end } = await page();
+  const slow = held(a, "contacts", "after");
+  const first = session.refresh();
+  await slow.reached;
+  await a.removeContact(toB);
+  const second = session.refresh();
+  await Promise.race([second, pause(300)]);
+  slow.go();
+  await Promise.all([first, second]);
+  assert.deepEqual(session.contacts, []);
+  await end();
 });
 
 test("a conversation that could not be read is read whole when it is tried again", async () => {

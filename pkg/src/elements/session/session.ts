@@ -50,8 +50,8 @@ export class Session extends Contents {
   /** Settled once `isStorageApart` is known. */
   readonly #looked: Promise<void>;
   #portal: Portal | null = null;
-  /** From before the first read on, so that what is read while it opens stays. */
-  #isUnlocked = false;
+  #turn: Promise<unknown> = Promise.resolve();
+  #locks = 0;
 
   /** On a vault of this browser, or on the host's own portal. */
   constructor(from: SessionOptions | Portal) {
@@ -149,7 +149,6 @@ export class Session extends Contents {
   async unlock(opening: string | PasskeyOpening): Promise<void> {
     if (this.#portal !== null) {
       await this.#portal.vault.unlock(opening);
-      this.#isUnlocked = true;
       await this.#load();
     } else await this.#opened(() => this.#vault.unlock(opening, this.access === "elsewhere"));
   }
@@ -210,7 +209,6 @@ export class Session extends Contents {
 
   async #take(portal: Portal): Promise<void> {
     this.#portal = portal;
-    this.#isUnlocked = true;
     this.listen(portal);
     if (this.vault !== null) await portal.start();
     await this.#load();
@@ -218,24 +216,39 @@ export class Session extends Contents {
 
   async #load(): Promise<void> {
     const { portal } = this;
-    this.name = (await portal.me()).name;
-    await this.read(portal);
-    // The event came once, possibly before this page was loaded.
-    this.conditions.set("DEVICE_SUPERSEDED", (await portal.device()).supersededBy !== null);
-    this.#become("open");
+    await this.#inTurn(async () => {
+      const locks = this.#locks;
+      this.name = (await portal.me()).name;
+      await this.read(portal);
+      // The event came once, possibly before this page was loaded.
+      this.conditions.set("DEVICE_SUPERSEDED", (await portal.device()).supersededBy !== null);
+      if (this.#locks === locks) this.#become("open");
+    });
   }
 
-  /** What ends because the vault was locked meanwhile leaves nothing on the screen. */
   protected override async run(action: (portal: Portal) => Promise<unknown>): Promise<void> {
     const portal = this.#portal;
     if (portal === null) return;
     try {
-      await action(portal);
+      await this.#inTurn(() => action(portal));
     } catch (error) {
       if (!["LOCKED", "DISPOSED", "VAULT_IN_USE"].includes(codeOf(error))) throw error;
     }
-    if (!this.#isUnlocked) this.forget();
     this.changed();
+  }
+
+  /** One after another: nothing is shown over what was read later, and nothing that was read before a lock stays after it. */
+  #inTurn(action: () => Promise<unknown>): Promise<void> {
+    const done = this.#turn.then(async () => {
+      const locks = this.#locks;
+      try {
+        await action();
+      } finally {
+        if (this.#locks !== locks) this.forget();
+      }
+    });
+    this.#turn = done.catch(() => {});
+    return done;
   }
 
   protected override listen(portal: Portal): void {
@@ -267,7 +280,7 @@ export class Session extends Contents {
   }
 
   #shut(access: "locked" | "elsewhere"): void {
-    this.#isUnlocked = false;
+    this.#locks += 1;
     this.forget();
     this.#become(access);
   }
