@@ -152,7 +152,8 @@ pub(crate) fn build_example(workspace: &Workspace, name: &str, folder: &Path) ->
     bind(&workspace.target(module), folder, name)
 }
 
-fn optimized(workspace: &Workspace, of_the_core: &[&str]) -> Result<()> {
+/// Compiles a target of the core as the package has it: for browsers, optimized, without paths of this machine.
+fn optimized(workspace: &Workspace, target: &[&str]) -> Result<()> {
     require_target()?;
     let remap: Vec<String> = local_paths(workspace)?
         .iter()
@@ -162,7 +163,7 @@ fn optimized(workspace: &Workspace, of_the_core: &[&str]) -> Result<()> {
     let flags = format!("target.{TARGET}.rustflags={}", json!(remap));
     let mut cargo = workspace.cargo(&["--config", &flags, "rustc", "--locked"]);
     cargo.args(["--package=tessera", "--target", TARGET, "--profile=wasm"]);
-    process::run(cargo.args(of_the_core))
+    process::run(cargo.args(target))
 }
 
 /// Writes the bindings `name.js`, their types and the module `name.wasm` into a folder.
