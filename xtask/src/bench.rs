@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::browser::Browser;
+use crate::browser;
 use crate::build;
 use crate::npm;
 use crate::process::Group;
@@ -75,7 +75,7 @@ fn figures(workspace: &Workspace, suite: &str, tests: &str) -> Result<ExitCode> 
 }
 
 fn package(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
-    let browser = Browser::find()?;
+    let chromium = browser::find()?;
     build::package(workspace)?;
     build::bench(workspace)?;
     build::relay(workspace)?;
@@ -84,7 +84,7 @@ fn package(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
         .arg(workspace.path("tests/bench/run.mjs"))
         .args(arguments)
         .current_dir(workspace.path("."))
-        .env("CHROMIUM", &browser.chromium)
+        .env("CHROMIUM", &chromium)
         .env("TESSERA_BENCH_MODULE", build::bench_module(workspace))
         .env("TESSERA_RELAY", build::relay_binary(workspace));
     finish(&mut bench)
@@ -92,7 +92,7 @@ fn package(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
 
 /// A phone after two weeks away; the table goes into `docs/benchmarks.md` with `--write`.
 fn away(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
-    let browser = Browser::find()?;
+    let chromium = browser::find()?;
     build::package(workspace)?;
     build::relay(workspace)?;
     build::history(workspace)?;
@@ -102,7 +102,7 @@ fn away(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
         .arg(workspace.path("tests/bench/away.mjs"))
         .args(arguments)
         .current_dir(workspace.path("."))
-        .env("CHROMIUM", &browser.chromium)
+        .env("CHROMIUM", &chromium)
         .env("TESSERA_RELAY", build::relay_binary(workspace))
         .env("TESSERA_HISTORY", build::history_binary(workspace));
     finish(&mut bench)

@@ -17,26 +17,17 @@ const BROWSERS: &[&str] = &[
 const MISSING: &str =
     "Chromium is missing: install the package chromium, or set CHROMIUM to its path";
 
-/// A Chromium.
-#[derive(Clone, Debug)]
-pub(crate) struct Browser {
-    pub(crate) chromium: PathBuf,
+/// `CHROMIUM`, else the search path, else the system's package.
+pub(crate) fn find() -> Result<PathBuf> {
+    if let Some(found) = installed() {
+        return Ok(found);
+    }
+    install()?;
+    installed().context(MISSING)
 }
 
-impl Browser {
-    /// `CHROMIUM`, else the search path, else the system's package.
-    pub(crate) fn find() -> Result<Self> {
-        if let Some(found) = Self::installed() {
-            return Ok(found);
-        }
-        install()?;
-        Self::installed().context(MISSING)
-    }
-
-    fn installed() -> Option<Self> {
-        let chromium = configured("CHROMIUM").or_else(|| search(BROWSERS))?;
-        Some(Self { chromium })
-    }
+fn installed() -> Option<PathBuf> {
+    configured("CHROMIUM").or_else(|| search(BROWSERS))
 }
 
 /// Installs Debian's package, if this is Debian and the user is root.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::browser::Browser;
+use crate::browser;
 use crate::process::Group;
 use crate::test::node_tests;
 use crate::workspace::Workspace;
@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(3 * 60 * 60);
 
 /// Prints a line for each consumer, with its time. `only` is a regular expression for those of `tests/consumers/all`.
 pub(crate) fn run(workspace: &Workspace, only: Option<&str>) -> Result<ExitCode> {
-    let browser = Browser::find()?;
+    let chromium = browser::find()?;
     build::package(workspace)?;
     build::relay(workspace)?;
     npm::install(&workspace.path("tests/consumers"))?;
@@ -30,7 +30,7 @@ pub(crate) fn run(workspace: &Workspace, only: Option<&str>) -> Result<ExitCode>
         let mut tests = node_tests(&workspace.path(folder), &reporter.to_string_lossy(), 1)?;
         tests
             .env("TESSERA_CONSUMER", only.unwrap_or_default())
-            .env("CHROMIUM", &browser.chromium)
+            .env("CHROMIUM", &chromium)
             .env("TESSERA_RELAY", build::relay_binary(workspace));
         if !Group::spawn(&mut tests)?.wait(LIMIT)?.success() {
             code = ExitCode::FAILURE;

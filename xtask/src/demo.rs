@@ -1,12 +1,13 @@
 //! `cargo xtask demo`: relay and demo portal on this machine; with `--cluster`, five relays.
 
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 
-use crate::browser::Browser;
+use crate::browser;
 use crate::process::{Group, interrupted};
 use crate::relay::{self, Relay};
 use crate::workspace::Workspace;
@@ -36,15 +37,15 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
-    let browser = options.check.then(Browser::find).transpose()?;
+    let chromium = options.check.then(browser::find).transpose()?;
     if options.cluster {
-        return cluster(workspace, options.port, browser.as_ref());
+        return cluster(workspace, options.port, chromium.as_deref());
     }
     relay::require_free(options.port)?; // before the build, which takes minutes the first time
     build::all(workspace)?;
     let mut relay = Relay::start(workspace, options.port)?;
-    let code = match browser {
-        Some(browser) => check(workspace, "conversation.mjs", &relay.url(), &browser)?,
+    let code = match chromium {
+        Some(chromium) => check(workspace, "conversation.mjs", &relay.url(), &chromium)?,
         None => serve(&mut relay)?,
     };
     relay.stop()?;
@@ -65,7 +66,7 @@ fn serve(relay: &mut Relay) -> Result<ExitCode> {
 }
 
 /// Relays as `tessera-relay cluster` runs them, until Ctrl-C; or until the check has ended.
-fn cluster(workspace: &Workspace, port: u16, browser: Option<&Browser>) -> Result<ExitCode> {
+fn cluster(workspace: &Workspace, port: u16, chromium: Option<&Path>) -> Result<ExitCode> {
     let ports = cluster_ports(port)?;
     for port in ports {
         relay::require_free(port)?;
@@ -95,8 +96,8 @@ fn cluster(workspace: &Workspace, port: u16, browser: Option<&Browser>) -> Resul
         port + CONTROL
     );
     let mut relays = Group::spawn(&mut command)?;
-    let code = match browser {
-        Some(browser) => check(workspace, "cluster.mjs", &port.to_string(), browser)?,
+    let code = match chromium {
+        Some(chromium) => check(workspace, "cluster.mjs", &port.to_string(), chromium)?,
         None => {
             while !interrupted() {
                 if let Some(status) = relays.try_wait()? {
@@ -134,18 +135,13 @@ fn cluster_ports(first: u16) -> Result<Vec<u16>> {
 }
 
 /// Runs a script of the end-to-end tests on what was started.
-fn check(
-    workspace: &Workspace,
-    script: &str,
-    argument: &str,
-    browser: &Browser,
-) -> Result<ExitCode> {
+fn check(workspace: &Workspace, script: &str, argument: &str, chromium: &Path) -> Result<ExitCode> {
     npm::install(&workspace.path("tests/e2e"))?;
     let mut conversation = Command::new("node");
     conversation
         .arg(workspace.path("tests/e2e").join(script))
         .arg(argument)
-        .env("CHROMIUM", &browser.chromium);
+        .env("CHROMIUM", chromium);
     let end = Group::spawn(&mut conversation)?.wait(CHECK_LIMIT)?;
     if end.success() {
         return Ok(ExitCode::SUCCESS);

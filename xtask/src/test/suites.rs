@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::suite::{Checked, Suite};
 use super::{dependencies, supply};
-use crate::browser::Browser;
+use crate::browser;
 use crate::workspace::Workspace;
 use crate::{build, check, links, npm, size, tools, wasm};
 
@@ -29,7 +29,7 @@ impl Phase {
 pub(crate) fn all(workspace: &Workspace) -> Result<Vec<Phase>> {
     npm::require()?;
     wasm::require_target()?;
-    let browser = Browser::find()?;
+    let chromium = browser::find()?;
     Ok(vec![
         Phase {
             lanes: vec![
@@ -45,12 +45,12 @@ pub(crate) fn all(workspace: &Workspace) -> Result<Vec<Phase>> {
                     size(workspace),
                     npm_package(workspace),
                     reference(workspace),
-                    consumers(workspace, &browser)?,
+                    consumers(workspace, &chromium)?,
                     fhir(workspace)?,
                     supply(workspace),
                     documentation(workspace),
                 ],
-                vec![end_to_end(workspace, &browser)?, privacy(workspace)],
+                vec![end_to_end(workspace, &chromium)?, privacy(workspace)],
             ],
         },
     ])
@@ -218,10 +218,10 @@ fn reference(workspace: &Workspace) -> Suite {
 }
 
 /// The packed archive, installed as a customer would install it.
-fn consumers(workspace: &Workspace, browser: &Browser) -> Result<Suite> {
+fn consumers(workspace: &Workspace, chromium: &Path) -> Result<Suite> {
     let folder = workspace.path("tests/consumers");
     let mut command = node_tests(&folder, "spec", 1)?;
-    command.env("CHROMIUM", &browser.chromium).env(
+    command.env("CHROMIUM", chromium).env(
         "TESSERA_RELAY",
         build::tested_program(workspace, "tessera-relay"),
     );
@@ -251,11 +251,11 @@ fn fhir(workspace: &Workspace) -> Result<Suite> {
 }
 
 /// Real browsers, a real relay.
-fn end_to_end(workspace: &Workspace, browser: &Browser) -> Result<Suite> {
+fn end_to_end(workspace: &Workspace, chromium: &Path) -> Result<Suite> {
     let folder = workspace.path("tests/e2e");
     let mut command = node_tests(&folder, "spec", 2)?;
     command
-        .env("CHROMIUM", &browser.chromium)
+        .env("CHROMIUM", chromium)
         .env(
             "TESSERA_RELAY",
             build::tested_program(workspace, "tessera-relay"),
