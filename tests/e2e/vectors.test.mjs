@@ -3,13 +3,14 @@
 import assert from "node:assert/strict";
 import { readFile, readdir } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
-import { pathToFileURL } from "node:url";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { launch, newProfile } from "./support/browser.mjs";
 import { serveSites } from "./support/sites.mjs";
 
-const COMMITTED = new URL("../vectors/", import.meta.url);
-const { TESSERA_VECTORS } = process.env;
-const FOLDER = TESSERA_VECTORS ? pathToFileURL(`${TESSERA_VECTORS}/`) : COMMITTED;
+const COMMITTED = fileURLToPath(new URL("../vectors", import.meta.url));
+/** From the root of the checkout, as natively. */
+const FOLDER = resolve(fileURLToPath(new URL("../..", import.meta.url)), process.env.TESSERA_VECTORS || COMMITTED);
 const MODULE = new URL("../../target/conformance/", import.meta.url);
 const SITE = "https://vectors.example";
 
@@ -32,13 +33,13 @@ describe("the vectors", async () => {
 
   for (const name of (await readdir(FOLDER)).toSorted())
     test(name, async (context) => {
-      const [valid, invalid] = await run(name, await readFile(new URL(name, FOLDER), "utf8"));
+      const [valid, invalid] = await run(name, await readFile(join(FOLDER, name), "utf8"));
       assert.ok(valid + invalid > 0);
       context.diagnostic(`${valid} valid, ${invalid} invalid`);
     });
 
   test("a value that differs is named", async () => {
-    const text = await readFile(new URL("identity.json", COMMITTED), "utf8");
+    const text = await readFile(join(COMMITTED, "identity.json"), "utf8");
     await assert.rejects(
       run("identity.json", text.replace('"16": ', '"16": 1')),
       /identity\.json case \d+ .*: another /,
