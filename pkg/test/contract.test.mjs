@@ -54,7 +54,7 @@ const METHODS = {
 };
 
 const EVENTS =
-  "message state contact rejected gap relay notice progress device breakGlass locked storage checkpoint stopped clockSkew stalled";
+  "message state contact rejected gap relay notice progress device breakGlass locked unlocked storage checkpoint stopped clockSkew stalled";
 
 const words = (text) => text.split(" ");
 let ana, ben, toBen, toAna;

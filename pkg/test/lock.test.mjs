@@ -42,7 +42,7 @@ const calls = (portal, contactId) => [
 describe("a lock", () => {
   test("refuses every call with LOCKED until unlock, which gives everything back", async () => {
     const [a, b] = [await person("A", relay.url), await person("B", relay.url)];
-    const events = record(a, "locked", "stopped", "message");
+    const events = record(a, "locked", "unlocked", "stopped", "message");
     const [toB, toA] = await enrol(a, b);
     await a.send(toB, { text: "queued before the lock" });
     const [message] = await a.messages(toB);
@@ -58,8 +58,10 @@ describe("a lock", () => {
     await refused("WRONG_PASSPHRASE", () => a.vault.unlock("wrong"));
     await refused("INVALID_ARGUMENT", () => a.vault.unlock(""));
     await refused("LOCKED", () => a.me());
+    assert.deepEqual(events.unlocked, []);
     await a.vault.unlock(utf8(PASSPHRASE));
     await a.vault.unlock("not looked at when it is open");
+    assert.deepEqual(events.unlocked, [null]);
     assert.equal(await a.draft(toB), "half a sentence");
     assert.deepEqual(await message.body(), utf8("queued before the lock"));
     await b.send(toA, { text: "to the same listeners" });

@@ -131,6 +131,10 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
     const reason: "idle" | "manual" | "defect" = detail.reason;
     void reason;
   });
+  p.addEventListener("unlocked", ({ detail }) => {
+    const nothing: null = detail;
+    void nothing;
+  });
   await p.vault.destroy();
   await destroyVault(store, { takeOver: true });
   p.addEventListener("message", ({ detail }) => {

@@ -67,7 +67,7 @@ test("inline, in a service worker", async () => {
   assert.equal(await found(browser, url), EXPECTED);
 });
 
-test("React in StrictMode: one portal at a time, contacts and messages follow", async () => {
+test("React in StrictMode: one portal at a time, contacts and messages follow, and leave while it is locked", async () => {
   const url = await bundle(
     "react",
     `import { StrictMode, createElement as h, useEffect, useState } from "react";
@@ -101,15 +101,37 @@ test("React in StrictMode: one portal at a time, contacts and messages follow", 
        const last = messages.items.at(-1);
        useEffect(() => {
          if (contacts.error) seen.add(contacts.error.code);
-         if (last?.state === "verified") show({ text: last.text, opened, most, live, statuses: [...seen] });
+         if (last?.state === "verified") void lockOnce(portal, last.text);
        });
        return h("p", null, last?.text ?? "nothing yet");
+     }
+     // Stays on the page through locks.
+     const listed = [];
+     function Names({ portal }) {
+       const { items, error } = useContacts(portal);
+       useEffect(() => { listed.push([items.map(({ name }) => name).join(), error?.code].join(" ")); });
+       return h("p", null, items.length);
+     }
+     const shows = async (wanted) => { while (listed.at(-1) !== wanted) await new Promise((resolve) => setTimeout(resolve, 10)); };
+     const status = () => document.querySelector("p").textContent;
+     let locks = 0;
+     async function lockOnce(portal, text) {
+       if (locks++ > 0) return;
+       await shows("Ben ");
+       await portal.vault.lock();
+       await shows(" LOCKED");
+       const locked = status();
+       await portal.vault.unlock("a passphrase");
+       await shows("Ben ");
+       show({ text, opened, most, live, locked, statuses: [...seen] });
      }
      function App() {
        const portal = usePortal(open, options("Ana"));
        useEffect(() => { seen.add(portal.status); if (portal.status === "failed") show(portal.error.code + portal.error.message); });
        useEffect(() => { if (portal.status === "open") void other(portal.portal); }, [portal.portal]);
-       return portal.status === "open" ? h(Thread, { portal: portal.portal }) : h("p", null, portal.status);
+       return h("div", null,
+         portal.status === "open" ? h(Thread, { portal: portal.portal }) : h("p", null, portal.status),
+         portal.portal && h(Names, { portal: portal.portal }));
      }
      async function other(ana) {
        const ben = await Portal.open({ relay, store: memoryStore(), passphrase: "b", name: "Ben", create: true });
@@ -124,9 +146,9 @@ test("React in StrictMode: one portal at a time, contacts and messages follow", 
      init({ wasm: "/assets/core.wasm" }).then(() =>
        createRoot(document.getElementById("root")).render(h(StrictMode, null, h(App))));`,
   );
-  const { text, most, live, statuses } = await found(browser, url);
-  assert.deepEqual({ text, most, live }, { text: "From Ben", most: 1, live: 1 });
-  assert.deepEqual(statuses, ["opening", "open"]);
+  const { text, most, live, locked, statuses } = await found(browser, url);
+  assert.deepEqual({ text, most, live, locked }, { text: "From Ben", most: 1, live: 1, locked: "locked" });
+  assert.deepEqual(statuses, ["opening", "open", "locked"]);
 });
 
 test("React: the elements as components, with properties and events", async () => {

@@ -161,8 +161,8 @@ describe("after a defect", () => {
      };
      const told = (portal) => {
        const seen = [];
-       for (const type of ["notice", "locked", "stopped"])
-         portal.addEventListener(type, ({ detail }) => seen.push([type, detail.code ?? detail.reason, detail.cleared].filter((each) => each !== undefined)));
+       for (const type of ["notice", "locked", "unlocked", "stopped"])
+         portal.addEventListener(type, ({ detail }) => seen.push([type, detail?.code ?? detail?.reason, detail?.cleared].filter((each) => each !== undefined)));
        return seen;
      };
      const key = crypto.getRandomValues(new Uint8Array(32));
@@ -215,6 +215,7 @@ describe("after a defect", () => {
         ["notice", "INTERNAL", false],
         ["locked", "defect"],
         ["notice", "INTERNAL", true],
+        ["unlocked"],
         ["notice", "INTERNAL", false],
         ["locked", "defect"],
       ],
@@ -248,7 +249,7 @@ describe("after a defect", () => {
     const reopened = ["notice,INTERNAL,false", "notice,INTERNAL,true"];
     assert.deepEqual(seen.slice(0, count), [
       ...[...reopened, ...reopened, ...reopened],
-      ...["notice,INTERNAL,false", "locked,defect", "notice,INTERNAL,true", "locked,manual"],
+      ...["notice,INTERNAL,false", "locked,defect", "notice,INTERNAL,true", "unlocked", "locked,manual"],
     ]);
     assert.deepEqual([name, shut], ["A", "LOCKED"]);
     assert.equal(destroyed[1], "DISPOSED");

@@ -50,6 +50,8 @@ export interface PortalEvents {
   storage: CustomEvent<StorageStatus>;
   /** The vault was locked: the keys are wiped, and every call throws `LOCKED` until `unlock`. */
   locked: CustomEvent<LockStatus>;
+  /** The vault was unlocked, by this page's code or by an element: what `locked` took off the page can be read again. */
+  unlocked: CustomEvent<null>;
   /** The audit log was signed: at `p.audit.checkpoint()`, at an export, and once a day by the loop. Keep its text elsewhere. */
   checkpoint: CustomEvent<AuditCheckpoint>;
   /** The loop ended because the store failed or because of a defect: open the portal again. Or another portal took the vault over, whether the loop ran or not: `VAULT_IN_USE`. */

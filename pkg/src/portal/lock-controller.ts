@@ -12,6 +12,7 @@ export interface LockHooks {
   /** The rounds go on. */
   readonly onStarted: () => void;
   readonly onLocked: (reason: LockReason) => void;
+  readonly onUnlocked: () => void;
   /** Writes an unlock to the audit log, and how many tries had failed before. */
   readonly noteUnlock: (kind: UnlockKind, failed: number) => Promise<void>;
 }
@@ -95,6 +96,7 @@ export class LockController implements EngineAccess {
         throw error;
       }
       this.#idle?.start();
+      this.#hooks.onUnlocked();
       if (this.#running) this.#goOn();
     });
   }

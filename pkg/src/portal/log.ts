@@ -26,6 +26,7 @@ const WRITTEN: { readonly [K in keyof PortalEvents]?: (detail: PortalEvents[K]["
     backup,
   }),
   locked: ({ reason }) => ({ level: reason === "defect" ? "error" : "info", reason }),
+  unlocked: () => ({ level: "info" }),
   checkpoint: ({ index }) => ({ level: "info", index }),
   stopped: ({ code }) => ({ level: "error", code }),
 };

@@ -11,7 +11,7 @@ export interface Listed<T> {
   readonly items: readonly T[];
   /** Whether nothing was read yet. */
   readonly loading: boolean;
-  /** Why the last reading failed, `LOCKED` while the vault is locked. What was read before stays in `items`. */
+  /** Why the last reading failed; what was read before stays in `items`, except with `LOCKED`, while the vault is locked. */
   readonly error: TesseraError | undefined;
 }
 
@@ -48,8 +48,14 @@ export function useMessages(
   return { ...listed, hasEarlier: listed.items.length >= limit && limit < 10_000, loadEarlier };
 }
 
-const CONTACT_EVENTS = ["contact", "message", "storage"] as const satisfies (keyof PortalEvents)[];
-const MESSAGE_EVENTS = ["message", "state", "contact"] as const satisfies (keyof PortalEvents)[];
+const CONTACT_EVENTS = [
+  "contact",
+  "message",
+  "storage",
+  "locked",
+  "unlocked",
+] as const satisfies (keyof PortalEvents)[];
+const MESSAGE_EVENTS = ["message", "state", "contact", "locked", "unlocked"] as const satisfies (keyof PortalEvents)[];
 
 /** Reads at first, and after each of the events; several at once are one reading. */
 function useReading<T>(
@@ -77,8 +83,10 @@ function useReading<T>(
         try {
           const items = await read(portal);
           if (!gone) setResult({ of: read, items, error: undefined });
-        } catch (error) {
-          if (!gone) setResult((before) => ({ ...before, of: read, error: asTesseraError(error) }));
+        } catch (cause) {
+          const error = asTesseraError(cause);
+          const kept = (items: T[]): T[] => (error.code === "LOCKED" ? [] : items);
+          if (!gone) setResult((before) => ({ of: read, items: kept(before.items), error }));
         }
       }
       reading = false;

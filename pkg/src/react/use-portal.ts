@@ -66,7 +66,6 @@ export function usePortal(
   const unlock = useCallback<UsePortal["unlock"]>(
     async (opening) => {
       await portal?.vault.unlock(opening);
-      setState((now) => (now.portal !== undefined && now.portal === portal ? { ...now, status: "open" } : now));
     },
     [portal],
   );
@@ -96,7 +95,11 @@ async function run(
       resolve();
     });
   });
-  portal.addEventListener("locked", () => show({ status: "locked", portal, error: undefined }));
+  for (const [event, status] of [
+    ["locked", "locked"],
+    ["unlocked", "open"],
+  ] as const)
+    portal.addEventListener(event, () => show({ status, portal, error: undefined }));
   try {
     if (!ended.aborted) await portal.start();
     show({ status: "open", portal, error: undefined });

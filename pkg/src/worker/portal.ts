@@ -121,8 +121,8 @@ export class WorkerPortal extends EventTarget {
     if (this.#state === "defective") {
       await this.#reopen(this.#vault.opening(asOptions(opening), this.#show));
       this.#reopenings = 0;
+      this.#tell("unlocked", null);
     } else await this.#call("vault.unlock", [opening]);
-    this.#locked = false;
   }
 
   /** Works without an open vault. */
@@ -194,7 +194,7 @@ export class WorkerPortal extends EventTarget {
   }
 
   /** An event of this side. */
-  #tell<K extends "notice" | "locked">(type: K, detail: PortalEvents[K]["detail"]): void {
+  #tell<K extends "notice" | "locked" | "unlocked">(type: K, detail: PortalEvents[K]["detail"]): void {
     this.#log.event(type, detail);
     this.#show(type, detail);
   }
@@ -205,7 +205,7 @@ export class WorkerPortal extends EventTarget {
       this.#current?.defect(detail);
       return;
     }
-    if (type === "locked") this.#locked = true;
+    if (type === "locked" || type === "unlocked") this.#locked = type === "locked";
     this.#streams.dispatch(this, type, detail);
   };
 
