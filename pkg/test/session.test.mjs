@@ -74,6 +74,32 @@ test("what was read before a lock is not on the page after it", async () => {
   await end();
 });
 
+test("a page follows its portal where the host locks and unlocks it, from the first moment on", async () => {
+  const { a, session, end } = await page();
+  await a.vault.lock();
+  assert.equal(session.access, "locked");
+  const late = new Session(a);
+  await until("the locked page", () => late.access === "locked");
+  await a.vault.unlock(PASSPHRASE);
+  for (const shown of [session, late])
+    await until(
+      "the page with its conversation",
+      () => shown.isOpen && shown.name === "A" && shown.summaries.size === 1,
+    );
+  await end();
+});
+
+test("a page whose portal cannot be read says so", async () => {
+  const { a, session, end } = await page();
+  await a.vault.lock();
+  a.me = () => Promise.reject(new Error("the store fails"));
+  await session.unlock(PASSPHRASE);
+  assert.deepEqual([session.access, session.failure.message], ["ended", "the store fails"]);
+  await end();
+  const late = new Session(a);
+  await until("the end", () => late.access === "ended");
+});
+
 test("what was read first is not shown over what was read later", async () => {
   const { a, toB, session, end } = await page();
   const slow = held(a, "contacts", "after");

@@ -16,6 +16,9 @@ import { VaultAccess, type BackupKey, type VaultOptions } from "./vault.js";
  */
 export type Access = "opening" | "first" | "open" | "locked" | "elsewhere" | "gone" | "ended";
 
+/** With these a read ends because the vault was locked or went elsewhere meanwhile. */
+const ENDINGS = new Set(["LOCKED", "DISPOSED", "VAULT_IN_USE"]);
+
 export interface SessionOptions extends VaultOptions {
   /** What contacts see of a person whose vault is made here; asked for if null. */
   readonly name: string | null;
@@ -51,6 +54,7 @@ export class Session extends Contents {
   readonly #looked: Promise<void>;
   #portal: Portal | null = null;
   #turn: Promise<unknown> = Promise.resolve();
+  #loading: Promise<void> = Promise.resolve();
   #locks = 0;
 
   /** On a vault of this browser, or on the host's own portal. */
@@ -66,7 +70,7 @@ export class Session extends Contents {
       this.isStorageApart = isApart;
       this.conditions.set("FRAMED", isApart);
     });
-    if (!isOwn) void this.#take(from);
+    if (!isOwn) void this.#shown(this.#take(from));
   }
 
   override get portal(): Portal {
@@ -149,7 +153,7 @@ export class Session extends Contents {
   async unlock(opening: string | PasskeyOpening): Promise<void> {
     if (this.#portal !== null) {
       await this.#portal.vault.unlock(opening);
-      await this.#load();
+      await this.#loading;
     } else await this.#opened(() => this.#vault.unlock(opening, this.access === "elsewhere"));
   }
 
@@ -226,13 +230,24 @@ export class Session extends Contents {
     });
   }
 
+  /** Nobody waits for it who could show why it failed: the page does. */
+  async #shown(loading: Promise<void>): Promise<void> {
+    try {
+      await loading;
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === "LOCKED") this.#become("locked");
+      else if (!ENDINGS.has(code) || this.access === "opening") this.fail(error);
+    }
+  }
+
   protected override async run(action: (portal: Portal) => Promise<unknown>): Promise<void> {
     const portal = this.#portal;
     if (portal === null) return;
     try {
       await this.#inTurn(() => action(portal));
     } catch (error) {
-      if (!["LOCKED", "DISPOSED", "VAULT_IN_USE"].includes(codeOf(error))) throw error;
+      if (!ENDINGS.has(codeOf(error))) throw error;
     }
     this.changed();
   }
@@ -256,6 +271,9 @@ export class Session extends Contents {
     portal.addEventListener("locked", ({ detail }) => {
       this.lockedBy = detail.reason;
       this.#shut("locked");
+    });
+    portal.addEventListener("unlocked", () => {
+      this.#loading = this.#shown(this.#load());
     });
     portal.addEventListener("stopped", ({ detail }) => {
       if (detail.code === "VAULT_IN_USE") {

@@ -22,10 +22,10 @@ export class Lock extends View {
   #isFocused = false;
 
   render(): TemplateResult {
-    const { access, wasOpen } = this.session;
+    const { access, vault, wasOpen } = this.session;
     const alone = this.#alone();
-    // Where the page is to blame, and not what is kept on this device, nothing here is to be deleted or replaced.
-    const isAlone = alone !== null || (access === "ended" && !wasOpen);
+    // Where the page is to blame, and not what is kept on this device, nothing here is to be deleted or replaced. Nor is a host's own portal.
+    const isAlone = alone !== null || vault === null || (access === "ended" && !wasOpen);
     return html`<div class="lock" data-testid="lock-view" data-access=${access}>
       ${alone ?? (access === "first" ? this.#first() : this.#locked())}
       <slot name="help"></slot>
@@ -81,7 +81,8 @@ export class Lock extends View {
   }
 
   #locked(): TemplateResult {
-    const { access } = this.session;
+    const { access, vault } = this.session;
+    const isReloaded = access === "ended" || (access === "elsewhere" && vault === null); // a host opens its own portal
     const title = {
       elsewhere: "elsewhere_title",
       gone: "gone_title",
@@ -94,8 +95,8 @@ export class Lock extends View {
       <h2 class="title" tabindex="-1">${this.t(key)}</h2>
       <p id="lock-reason" data-testid="lock-reason">${this.#reason()}</p>
       ${this.session.offerFault && access !== "ended" ? html`<section class="banner" part="banner" data-level="warn">${icon("warn")}<div><strong>${this.#refused.title}</strong>${this.#refused.brief()}</div></section>` : nothing}
-      ${access === "locked" || access === "elsewhere" ? this.#unlockForm() : nothing}
-      ${access === "ended" ? html`<button type="button" class="primary" @click=${() => location.reload()}>${this.t("reload")}</button>` : nothing}
+      ${access === "locked" || (access === "elsewhere" && !isReloaded) ? this.#unlockForm() : nothing}
+      ${isReloaded ? html`<button type="button" class="primary" @click=${() => location.reload()}>${this.t("reload")}</button>` : nothing}
       ${this.#action.render("unlock-outcome")}`;
   }
 
