@@ -58,6 +58,14 @@ describe("a laboratory", () => {
     await row("cancelled").waitFor();
     assert.equal(await rows.count(), 5);
     await inLooks(page, "lab-outbox");
+    // As after eight hours without use: the page of a laboratory has no button for it.
+    await page.locator("tessera-portal").evaluate((element) => element.portal.vault.lock());
+    await page.getByRole("heading", { name: "Outbox" }).waitFor({ state: "hidden" });
+    assert.equal(await rows.count(), 0, "no name and no result stays on a locked page");
+    assert.equal(await page.getByTestId("restore-details").count(), 0, "the vault is the host's");
+    await unlock(page, STAFF);
+    await rows.nth(4).waitFor();
+    assert.equal(await row("failed").count(), 1, "what was not sent is still said");
     await relay.up();
     await row("delivered").nth(2).waitFor();
   });
@@ -79,6 +87,20 @@ describe("a laboratory", () => {
     holds = false;
     await leaving.continue();
     await row.waitFor({ state: "detached" });
+  });
+
+  test("the outbox moves to another tab, and leaves the first", async () => {
+    const { page, context } = lab;
+    const other = await context.newPage();
+    await other.goto(page.url());
+    await other.getByRole("button", { name: "Move here" }).click();
+    await other.getByTestId("outbox-row").nth(4).waitFor();
+    const left = page.locator('[data-testid="lock-view"][data-access="elsewhere"]');
+    await left.getByRole("button", { name: "Reload this page" }).waitFor();
+    await page.getByTestId("outbox-row").first().waitFor({ state: "detached" });
+    for (const offer of ["passphrase", "start-over-details", "restore-details"])
+      assert.equal(await left.getByTestId(offer).count(), 0, "the vault is the host's");
+    await other.close();
   });
 
   test("no look had a finding", nothingFound);

@@ -22,7 +22,7 @@ const IDLE_MINUTES = 480;
 interface Refused {
   readonly id: string;
   readonly title: string;
-  readonly to: string;
+  readonly contactId: string;
   readonly code: string;
   readonly time: number;
 }
@@ -46,10 +46,19 @@ class Outbox implements Laboratory {
   readonly #rows = h("ol", { class: "outbox-rows", testid: "outbox" });
   readonly #empty = h("p", { class: "hint" });
   readonly #title = h("h2", { id: "outbox-title" });
+  readonly #outbox = h(
+    "section",
+    { class: "card", "aria-labelledby": "outbox-title" },
+    this.#title,
+    this.#empty,
+    this.#rows,
+  );
   readonly #status = h("p", { role: "status", testid: "outbox-status" });
   /** Fetched at once, so that a result can be sent while there is no connection. */
   readonly #files = new Map<string, Promise<File>>(READY.map(([file]) => [file, fetched(file)]));
   #portal: Portal | null = null;
+  /** What is sent and to whom is known: until then, while it is locked and when it is open elsewhere, an outbox would look empty. */
+  #isOpen = false;
   #language: Language = "en";
   #contacts: readonly Contact[] = [];
   #messages: readonly Message[] = [];
@@ -61,11 +70,8 @@ class Outbox implements Laboratory {
 
   constructor(element: TesseraPortal) {
     this.#element = element;
-    this.element.append(
-      this.#ready,
-      h("section", { class: "card", "aria-labelledby": "outbox-title" }, this.#title, this.#empty, this.#rows),
-      this.#status,
-    );
+    this.element.append(this.#ready, this.#outbox, this.#status);
+    this.#draw();
     this.opened = this.#open(false);
   }
 
@@ -91,7 +97,7 @@ class Outbox implements Laboratory {
       });
       this.#portal = portal;
       this.#status.replaceChildren();
-      for (const event of ["state", "contact", "message", "relay"] as const)
+      for (const event of ["state", "contact", "message", "relay", "locked", "unlocked", "stopped"] as const)
         portal.addEventListener(event, () => this.#read());
       await portal.start();
       this.#read();
@@ -122,24 +128,27 @@ class Outbox implements Laboratory {
       try {
         const contacts = await portal.contacts();
         const lists = await Promise.all(contacts.map(({ id }) => portal.messages(id, { limit: SHOWN })));
+        this.#isOpen = true;
         this.#contacts = contacts;
         this.#messages = lists
           .flat()
           .filter(({ direction, attachments }) => direction === "out" && attachments.length > 0);
       } catch (error) {
         if (!isTesseraError(error)) throw error;
-        [this.#contacts, this.#messages] = [[], []]; // locked: nothing stays on the screen
+        this.#isOpen = false;
+        [this.#contacts, this.#messages] = [[], []]; // no name stays on the screen, nor what goes with it
       }
       this.#draw();
     });
   }
 
   #draw(): void {
+    for (const card of [this.#ready, this.#outbox]) card.hidden = !this.#isOpen;
     this.#title.textContent = this.#say("outbox");
     this.#drawReady();
     const rows = [
       ...this.#messages.map((message) => this.#sent(message)),
-      ...this.#refused.map((refused) => this.#failed(refused)),
+      ...(this.#isOpen ? this.#refused : []).map((refused) => this.#failed(refused)),
     ];
     this.#empty.textContent = rows.length === 0 ? this.#say("outbox_empty") : "";
     keyed(
@@ -225,7 +234,7 @@ class Outbox implements Laboratory {
   }
 
   async #send(file: File): Promise<void> {
-    const to = this.#contacts.find(({ id }) => id === this.#to);
+    const to = this.#contact(this.#to);
     if (this.#portal === null || to === undefined) return;
     try {
       await this.#portal.send(to.id, { attachments: [file] });
@@ -234,13 +243,21 @@ class Outbox implements Laboratory {
       const refused = {
         id: crypto.randomUUID(),
         title: file.name,
-        to: to.name,
+        contactId: to.id,
         code: error.code,
         time: Date.now() / 1000,
       };
       this.#refused = [...this.#refused, refused];
     }
     this.#read();
+  }
+
+  #contact(contactId: string): Contact | undefined {
+    return this.#contacts.find(({ id }) => id === contactId);
+  }
+
+  #nameOf(contactId: string): string {
+    return this.#contact(contactId)?.name ?? "";
   }
 
   #sent(message: Message): Row {
@@ -250,7 +267,7 @@ class Outbox implements Laboratory {
     return {
       id,
       title: attachments[0]?.filename ?? this.#say("a_file"),
-      to: this.#contacts.find((contact) => contact.id === contactId)?.name ?? "",
+      to: this.#nameOf(contactId),
       time: sentAt,
       state,
       key: state !== "queued" ? `state_${state as SentState}` : this.#leaving.has(id) ? "state_leaving" : waiting,
@@ -260,9 +277,19 @@ class Outbox implements Laboratory {
     };
   }
 
-  #failed({ id, title, to, code, time }: Refused): Row {
+  #failed({ id, title, contactId, code, time }: Refused): Row {
     const key = code === "MESSAGE_TOO_LARGE" ? "failed_too_large" : "failed_other";
-    return { id, title, to, time, state: "failed", key, values: { code }, again: null, takeBack: null };
+    return {
+      id,
+      title,
+      to: this.#nameOf(contactId),
+      time,
+      state: "failed",
+      key,
+      values: { code },
+      again: null,
+      takeBack: null,
+    };
   }
 
   #row({ title, to, time, state, key, values, again, takeBack }: Row): HTMLElement {
