@@ -2,32 +2,36 @@
 
 import { StrictMode, useMemo, useState, type FormEvent } from "react";
 import { createRoot } from "react-dom/client";
-import { Portal, indexedDbStore, type OpenOptions } from "tessera-portal";
+import { Portal, indexedDbStore, type OpenOptions, type TesseraError } from "tessera-portal";
 import { useContacts, useMessages, usePortal } from "tessera-portal/react";
 
 const RELAY = new URLSearchParams(location.search).get("relay") ?? location.origin;
 
 function App() {
   const [opening, setOpening] = useState<Pick<OpenOptions, "passphrase" | "name" | "create">>();
+  const [refused, setRefused] = useState<TesseraError>();
   const store = useMemo(() => indexedDbStore("portal"), []);
-  const options = opening && { relay: RELAY, store, ...opening };
-  const { status, portal, error, unlock } = usePortal(Portal.open, options, [opening]);
+  const options = opening && { relay: RELAY, store, idleMinutes: 10, ...opening };
+  const { status, portal, error = refused, unlock } = usePortal(Portal.open, options, [opening]);
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const form = new FormData(event.currentTarget);
-    const [name, passphrase] = [String(form.get("name")), String(form.get("passphrase"))];
-    setOpening(name === "" ? { passphrase } : { passphrase, name, create: true });
+    const { name, passphrase } = Object.fromEntries(new FormData(event.currentTarget)) as Record<string, string>;
+    setRefused(undefined);
+    if (status === "locked") unlock(passphrase).catch(setRefused);
+    else setOpening(name ? { passphrase, name, create: true } : { passphrase });
   };
   if (status === "opening") return <p role="status">Opening…</p>;
   if (status === "open") return <Conversation portal={portal} />;
-  if (status === "locked")
-    return <button onClick={() => unlock(prompt("Passphrase") ?? "")}>Locked. Open again</button>;
   return (
     <form onSubmit={submit}>
       {error && <p role="alert">It did not open ({error.code}).</p>}
-      <label>
-        Your name, if this is the first time <input name="name" />
-      </label>
+      {status === "locked" ? (
+        <p role="status">Locked</p>
+      ) : (
+        <label>
+          Your name, if this is the first time <input name="name" />
+        </label>
+      )}
       <label>
         Passphrase <input name="passphrase" type="password" required />
       </label>

@@ -35,6 +35,7 @@ export default function Messages({ patientUuid }: { readonly patientUuid: string
     const opened = await Portal.open({ relay, store: indexedDbStore("messages"), passphrase, idleMinutes: 10 });
     await opened.changeSettings({ filing: true });
     await opened.start();
+    opened.addEventListener("locked", () => setPortal(null)); // no name stays in the chart
     setPortal(opened);
   }
 
