@@ -5,8 +5,8 @@ use zeroize::Zeroizing;
 use crate::{
     base::{Content, ErrorCode, UnixTime, secret::redacted},
     client::{
-        AuditEvent, Change, ClientError, ContactId, ContactView, DeviceView, Effects,
-        EmergencyView, MessageEvent, MessageRef, MessageView, Settings, StoreKey,
+        AuditEvent, Change, ClientError, ContactId, ContactView, DeviceNotice, DeviceView, Effects,
+        EmergencyView, Event, MessageEvent, MessageRef, MessageView, Settings, StoreKey,
         account::Account,
         contacts::{Contact, Contacts},
         devices::Devices,
@@ -223,6 +223,12 @@ impl Client {
             digest: content.map(kdf::sha256_of),
         };
         self.log(event, tx);
+    }
+
+    /// Reports and logs that two devices of a person are in use.
+    pub(crate) fn report_device(&self, notice: DeviceNotice, tx: &mut Transaction) {
+        self.log(AuditEvent::Device(notice.clone()), tx);
+        tx.emit(Event::Device(notice));
     }
 
     /// Reports and logs a refusal.

@@ -1,5 +1,6 @@
 //! Several devices of one person: which index each takes, and which goes on.
 
+use serde_json::{Value, json};
 use tessera::{
     client::{Client, ClientError, DeviceNotice},
     enrolment::Kind,
@@ -60,6 +61,19 @@ fn both_devices_detect_each_other() {
         assert_eq!(last.last().map(String::as_str), Some("to any reader"));
     }
     assert_eq!(old.state(late), "delivered", "receipts are still read");
+    for (person, kind, device) in [
+        (&old, "superseded", json!(1)),
+        (&new, "former", json!(0)),
+        (&b, "contact", Value::Null),
+    ] {
+        let log = person.log();
+        let logged: Vec<_> = log.iter().filter(|e| e["event"] == "device").collect();
+        assert_eq!(logged.len(), 1, "{log:?}");
+        assert_eq!(logged[0]["kind"], kind);
+        assert_eq!(logged[0]["device"], device);
+        let names_contact = logged[0].get("fingerprint").is_some();
+        assert_eq!(names_contact, kind == "contact");
+    }
     // Days later: each is reported once, however often it is repeated.
     for _ in 0..3 {
         relay.epoch += 86_400 / EPOCH;

@@ -3,7 +3,7 @@
 
 use crate::{
     base::Month,
-    client::view::Gap,
+    client::view::{DeviceNotice, Gap},
     envelope::DeliveryId,
     wire::{hex, json},
 };
@@ -58,6 +58,18 @@ impl Record {
         self.bytes("session", id.random());
         if !id.label().is_empty() {
             self.text("label", id.label());
+        }
+    }
+
+    pub(crate) fn device(&mut self, notice: &DeviceNotice) {
+        let (kind, device) = match notice {
+            DeviceNotice::Superseded { device, .. } => ("superseded", Some(*device)),
+            DeviceNotice::Former { device } => ("former", Some(*device)),
+            DeviceNotice::Contact { .. } => ("contact", None),
+        };
+        self.text("kind", kind);
+        if let Some(device) = device {
+            self.number("device", device.into());
         }
     }
 

@@ -9,7 +9,7 @@ use crate::{
     base::{ErrorCode, Month, UnixTime, words::worded},
     client::{
         id::{ContactId, InvitationId, MessageRef},
-        view::Gap,
+        view::{DeviceNotice, Gap},
     },
     envelope::CheckedBy,
     identity::Fingerprint,
@@ -102,6 +102,8 @@ pub enum AuditEvent {
     },
     /// Something is missing, or has arrived late.
     Gap(Gap),
+    /// Two devices of a person are in use.
+    Device(DeviceNotice),
     /// A new month's keys are in use.
     Rotated {
         /// The month.
@@ -221,6 +223,9 @@ impl AuditEvent {
             | Self::Gap(Gap::Sequence {
                 contact_id: contact,
                 ..
+            })
+            | Self::Device(DeviceNotice::Contact {
+                contact_id: contact,
             }) => Some(*contact),
             Self::Message { message, .. } | Self::Filing { message, .. } => Some(message.contact),
             _ => None,
@@ -257,6 +262,7 @@ impl AuditEvent {
             Self::Filing { code: Some(_), .. } => "filingFailed",
             Self::Rejected { .. } => "rejected",
             Self::Gap(_) => "gap",
+            Self::Device(_) => "device",
             Self::Rotated { .. } => "rotated",
             Self::Shredded { .. } => "shredded",
             Self::Locked { .. } => "locked",
@@ -317,6 +323,7 @@ impl AuditEvent {
                 }
             }
             Self::Gap(gap) => record.gap(gap),
+            Self::Device(notice) => record.device(notice),
             Self::Rotated { month } => record.month("month", *month),
             Self::Shredded { before, contacts } => {
                 record.month("before", *before);

@@ -9,7 +9,6 @@ use crate::{
         EmergencyId,
         devices::{Devices, touch},
         transaction::Transaction,
-        view::{DeviceNotice, Event},
     },
     envelope::{Announcement, AnnouncementKind},
 };
@@ -63,20 +62,22 @@ impl Devices {
     }
 
     /// Processes the announcement of a superseded device that it is still open.
+    /// Returns `true` if that was not known.
+    #[must_use]
     pub(crate) fn on_former(
         &mut self,
         device: u8,
         id: EmergencyId,
         sent_at: UnixTime,
         tx: &mut Transaction,
-    ) {
+    ) -> bool {
         let known = id == self.id || self.former.contains_key(&device);
         if known || device >= self.index || self.is_superseded() {
-            return;
+            return false;
         }
         self.former.insert(device, sent_at.0);
         touch(tx);
-        tx.emit(Event::Device(DeviceNotice::Former { device }));
+        true
     }
 
     /// Resolves the claims of the batch that was just read. Two concurrent restores
@@ -204,15 +205,13 @@ mod tests {
     fn a_former_device_and_a_contacts_older_device_are_reported_once() {
         let mut device = restored();
         let contact = ContactId([1; 8]);
-        assert!(device.heard_contact(contact, (1, 0), (NOW, Some(NOW)), &mut tx()));
-        for reported in [1, 0] {
-            let mut tx = tx();
-            device.on_former(0, [9; 16], NOW, &mut tx);
-            assert_eq!(tx.events.len(), reported);
-            let mut tx = Transaction::new(NOW);
+        let heard = device.heard_contact(contact, (1, 0), (NOW, Some(NOW)), &mut tx());
+        assert_eq!((heard.is_newer, heard.two_in_use), (true, false));
+        for is_first in [true, false] {
+            assert_eq!(device.on_former(0, [9; 16], NOW, &mut tx()), is_first);
             let late = NOW.plus(1);
-            assert!(!device.heard_contact(contact, (0, 1), (late, None), &mut tx));
-            assert_eq!(tx.events.len(), reported);
+            let heard = device.heard_contact(contact, (0, 1), (late, None), &mut tx());
+            assert_eq!((heard.is_newer, heard.two_in_use), (false, is_first));
         }
     }
 
@@ -220,11 +219,11 @@ mod tests {
     fn a_contacts_older_device_is_reported_if_its_message_came_first() {
         let mut device = restored();
         let contact = ContactId([1; 8]);
-        let mut tx = Transaction::new(NOW);
         let times = (NOW, Some(NOW.plus(1)));
-        assert!(device.heard_contact(contact, (1, 0), times, &mut tx));
-        assert_eq!(tx.events.len(), 1);
-        device.heard_contact(contact, (0, 1), (NOW.plus(2), None), &mut tx);
-        assert_eq!(tx.events.len(), 1, "once");
+        let heard = device.heard_contact(contact, (1, 0), times, &mut tx());
+        assert_eq!((heard.is_newer, heard.two_in_use), (true, true));
+        let times = (NOW.plus(2), None);
+        let heard = device.heard_contact(contact, (0, 1), times, &mut tx());
+        assert!(!heard.two_in_use, "once");
     }
 }

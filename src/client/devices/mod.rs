@@ -12,14 +12,21 @@ use rand_core::CryptoRng;
 use crate::{
     base::{SortedMap, UnixTime},
     client::{
-        ClientError, ContactId, StoreKey,
-        outbox::SendPolicy,
-        transaction::Transaction,
-        view::{DeviceNotice, DeviceView, Event},
+        ClientError, ContactId, StoreKey, outbox::SendPolicy, transaction::Transaction,
+        view::DeviceView,
     },
     envelope::DEVICE_ID_LEN,
     vault::stored::{ContactDeviceRecord, RecoveryRecord},
 };
+
+/// What a delivery says about the devices of its sender.
+#[must_use]
+pub(crate) struct Heard {
+    /// The device is newer than the newest one known.
+    pub(crate) is_newer: bool,
+    /// An older device sent after a newer one was in use. Once for each newer device.
+    pub(crate) two_in_use: bool,
+}
 
 /// This device, and what it knows about others.
 #[derive(Debug)]
@@ -157,14 +164,14 @@ impl Devices {
 
     /// A contact's delivery came from this device; `newest` is the newest one
     /// seen before, and `last_message` the time of the newest message of the
-    /// contact. Whether the contact's newest device is a new one.
+    /// contact.
     pub(crate) fn heard_contact(
         &mut self,
         id: ContactId,
         (device, newest): (u8, u8),
         (sent_at, last_message): (UnixTime, Option<UnixTime>),
         tx: &mut Transaction,
-    ) -> bool {
+    ) -> Heard {
         if device > newest {
             let newest = ContactDeviceRecord {
                 contact: id.0,
@@ -175,32 +182,44 @@ impl Devices {
             self.contacts.insert(id, newest);
             touch(tx);
             // An older device's messages may arrive first.
-            if let Some(last) = last_message {
-                self.older_device_sent(id, last, tx);
-            }
-            return true;
+            let two_in_use = last_message.is_some_and(|last| self.older_device_sent(id, last, tx));
+            return Heard {
+                is_newer: true,
+                two_in_use,
+            };
         }
-        match self.contacts.get_mut(&id) {
+        let two_in_use = match self.contacts.get_mut(&id) {
             Some(newest) if device == newest.device && sent_at.0 < newest.since => {
                 newest.since = sent_at.0;
                 touch(tx);
+                false
             }
             Some(newest) if device < newest.device => self.older_device_sent(id, sent_at, tx),
-            _ => {}
+            _ => false,
+        };
+        Heard {
+            is_newer: false,
+            two_in_use,
         }
-        false
     }
 
-    /// Warns once if an older device of a contact sent after the newest one began.
-    fn older_device_sent(&mut self, id: ContactId, sent_at: UnixTime, tx: &mut Transaction) {
+    /// Returns `true`, once, if an older device of a contact sent after the newest
+    /// one began.
+    fn older_device_sent(
+        &mut self,
+        id: ContactId,
+        sent_at: UnixTime,
+        tx: &mut Transaction,
+    ) -> bool {
         if let Some(newest) = self.contacts.get_mut(&id)
             && sent_at.0 > newest.since
             && !newest.reported
         {
             newest.reported = true;
             touch(tx);
-            tx.emit(Event::Device(DeviceNotice::Contact { contact_id: id }));
+            return true;
         }
+        false
     }
 
     /// Deletes the state of a removed contact.

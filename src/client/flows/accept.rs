@@ -6,8 +6,8 @@ use crate::{
     base::{ErrorCode, Secret, SortedMap, SortedSet},
     channel::TagSlot,
     client::{
-        Client, ClientError, ContactId, Gap, MessageEvent, MessageRef, MessageState, MessageView,
-        TransferView,
+        Client, ClientError, ContactId, DeviceNotice, Gap, MessageEvent, MessageRef, MessageState,
+        MessageView, TransferView,
         contacts::{Channel, ContactState, GenerationId},
         flows::seal::one_cell_of_receipts,
         inbox,
@@ -136,8 +136,11 @@ impl Client {
         }
         let last_message = (device > newest).then(|| self.messages.last_received(id));
         let times = (delivery.sent_at(), last_message.flatten());
-        let devices = &mut self.devices;
-        if devices.heard_contact(id, (device, newest), times, tx) {
+        let heard = self.devices.heard_contact(id, (device, newest), times, tx);
+        if heard.two_in_use {
+            self.report_device(DeviceNotice::Contact { contact_id: id }, tx);
+        }
+        if heard.is_newer {
             // From now on the new device's whole window is watched every day.
             let grace = self.settings.grace();
             if let Some(contact) = self.contacts.get(id) {

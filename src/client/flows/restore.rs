@@ -19,7 +19,6 @@ use crate::{
         mailboxes::Destination,
         outbox::{CellPurpose, greeting},
         transaction::{Randomized, Transaction},
-        view::Event,
     },
     envelope::{Announcement, AnnouncementKind},
     vault::VaultError,
@@ -170,7 +169,9 @@ impl Client {
                 }
             }
             AnnouncementKind::Superseded(device) => {
-                self.devices.on_former(device, id, sent_at, tx);
+                if self.devices.on_former(device, id, sent_at, tx) {
+                    self.report_device(DeviceNotice::Former { device }, tx);
+                }
             }
             AnnouncementKind::EmergencyBegan { minutes, reason } => {
                 let reason = text::cleaned(&reason, TextUse::Reason).unwrap_or_default();
@@ -202,12 +203,11 @@ impl Client {
         }
         self.outbox.discard_if(|_| true, tx);
         self.inbox.tags.forget_invitations();
-        let code = ErrorCode::DeviceSuperseded;
-        self.log(AuditEvent::rejected(code, None), tx);
-        tx.emit(Event::Device(DeviceNotice::Superseded {
-            code: code.as_str(),
+        let superseded = DeviceNotice::Superseded {
+            code: ErrorCode::DeviceSuperseded.as_str(),
             device: by,
-        }));
+        };
+        self.report_device(superseded, tx);
         self.announce(tx);
     }
 }
