@@ -1,5 +1,5 @@
 import test, { after, before, describe } from "node:test";
-import { memoryStore } from "tessera-portal";
+import { TesseraError, memoryStore } from "tessera-portal";
 import { PASSPHRASE, enrol, meddler, person, record, syncedUntil } from "./people.mjs";
 import { startRelay } from "../../tests/node/relay.mjs";
 import { pause, until } from "../../tests/node/until.mjs";
@@ -122,6 +122,32 @@ describe("a lock", () => {
     await syncedUntil([a, b], "delivery", async () => (await a.messages(toB))[0].state === "delivered");
     assert.equal((await b.messages(toA)).length, 1);
     await Promise.all([a.dispose(), b.dispose()]);
+  });
+
+  test("a relay that is out of reach is reported once more after it", async () => {
+    const meddling = meddler(relay.url);
+    const a = await person("A", meddling);
+    await a.sync();
+    const { relay: reported } = record(a, "relay");
+    meddling.onGet = () => Promise.reject(new TesseraError("RELAY_UNREACHABLE", "no network"));
+    for (const times of [1, 2]) {
+      await refused("RELAY_UNREACHABLE", () => a.sync());
+      await refused("RELAY_UNREACHABLE", () => a.sync());
+      assert.deepEqual(
+        reported.map(({ reachable }) => reachable),
+        Array(times).fill(false),
+      );
+      await a.vault.lock();
+      await a.vault.unlock(PASSPHRASE);
+    }
+    meddling.onGet = (_path, answer) => answer;
+    await a.sync();
+    await a.sync();
+    assert.deepEqual(
+      reported.map(({ reachable }) => reachable),
+      [false, false, true],
+    );
+    await a.dispose();
   });
 
   test("several at once, and together with unlock and dispose", async () => {

@@ -124,6 +124,8 @@ describe("a full store", () => {
     await until("the event", () => later.storage.some(({ full }) => full === true));
     await again.vault.lock();
     await again.vault.unlock(PASSPHRASE);
+    const isFull = () => later.storage.filter(({ full }) => full === true);
+    await until("the event once more", () => isFull().length === 2);
     await again.deleteMessage(large.id);
     await again.send(toB, { attachments: [{ contentType: "a/b", body: bytes(20_000) }] });
     await until("the event", () => later.storage.some(({ full }) => full === false));

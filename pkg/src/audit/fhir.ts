@@ -73,6 +73,7 @@ const MEANING: Readonly<Record<AuditEventName, Meaning>> = {
   filingFailed: [110106, null, "R", "owner", "4"],
   rejected: [110113, null, "E", "device", "4"],
   gap: [110113, null, "E", "device", "4"],
+  device: [110113, null, "E", "device", "4"],
   rotated: [110113, 110129, "U", "device"],
   shredded: [110113, 110135, "D", "device"],
   locked: [110114, 110123, "E", "owner"],

@@ -40,7 +40,8 @@ export class EngineHost {
   onFull: (full: boolean) => void = () => {};
   #revision: number;
   #locked = false;
-  #full = false;
+  /** Undefined after an unlock, if it was: whether it still is has to be said once more. */
+  #full: boolean | undefined = false;
   #last: Promise<unknown> = Promise.resolve();
   #end: TesseraError | undefined;
   /** Aborted with the reason by what keeps steps from being taken: those that wait for the rest of the module wait no longer. */
@@ -101,6 +102,7 @@ export class EngineHost {
     this.#engine = engine;
     this.#revision = revision;
     this.#locked = false;
+    this.#full &&= undefined;
     this.#halted = new AbortController();
   }
 

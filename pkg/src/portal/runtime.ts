@@ -85,7 +85,10 @@ export class Runtime {
     this.lockController = new LockController(this.host, this.driver, store, options.idleMinutes, {
       onStarted: () => void (pace === "prompt" ? this.prompt.send() : this.prompt.resume()),
       onLocked: (reason) => this.emit("locked", { reason }),
-      onUnlocked: () => this.emit("unlocked", null),
+      onUnlocked: () => {
+        relay.reportAgain();
+        this.emit("unlocked", null);
+      },
       noteUnlock: (kind, failed) => {
         this.#failed = failed;
         return this.noteUnlock(kind);

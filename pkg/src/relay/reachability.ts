@@ -36,6 +36,11 @@ export class ReachabilityMonitor extends Relay {
     this.#hooks = hooks;
   }
 
+  /** Reports once more how it is: a lock took it off the page. */
+  reportAgain(): void {
+    this.#reported = undefined;
+  }
+
   override get(path: string, signal?: AbortSignal): Promise<Uint8Array> {
     return this.#watch("get", super.get(path, signal), false);
   }

@@ -24,6 +24,7 @@ export type AuditEventName =
   | "filingFailed"
   | "rejected"
   | "gap"
+  | "device"
   | "rotated"
   | "shredded"
   | "locked"
