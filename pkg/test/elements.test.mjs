@@ -201,7 +201,7 @@ describe("warnings", () => {
       { event: "gap", kind: "batches", to: 8, lobby: false },
       { event: "gap", kind: "origin", origin: "k", lobby: false },
       { event: "breakGlassStarted", reason: "unconscious", minutes: 30 },
-      { event: "rejected", code: "DEVICE_SUPERSEDED" },
+      { event: "device", kind: "superseded", device: 1 },
     ]);
     assert.deepEqual(
       alerts.open().map(({ kind, reason }) => [kind, reason]),
@@ -210,6 +210,28 @@ describe("warnings", () => {
         ["withheld", null],
         ["origin", null],
       ],
+    );
+  });
+
+  test("two devices in use are said until somebody has seen it, a contact's also in the conversation", async () => {
+    const kept = marks();
+    const log = [
+      { event: "device", kind: "former", device: 0 },
+      { event: "device", kind: "contact", contact: "a" },
+      { event: "device", kind: "superseded", device: 2 },
+    ];
+    const alerts = await alertsOf(log, kept);
+    const open = (of) => of.open().map(({ kind, contactId }) => [kind, contactId]);
+    assert.deepEqual(open(alerts), [
+      ["device", null],
+      ["contactDevice", "a"],
+    ]);
+    alerts.answer(alerts.open()[1]);
+    const again = await alertsOf(log, kept);
+    assert.deepEqual(open(again), [["device", null]]);
+    assert.deepEqual(
+      again.history("a").map(({ kind }) => kind),
+      ["contactDevice"],
     );
   });
 });

@@ -149,10 +149,10 @@ export class TesseraPortal extends TesseraElement {
     const alerts = session.alerts.open();
     const told = [
       ...alerts.map((alert) => ({ id: alert.id, kind: alert.kind, level: levelOf(alert) })),
-      ...session.conditions.all.map((condition) => ({
-        id: `condition ${condition.code} ${condition.contactId ?? ""}`,
+      ...session.conditions.all.map((code) => ({
+        id: `condition ${code}`,
         kind: "condition",
-        level: CONDITION_LEVELS[condition.code],
+        level: CONDITION_LEVELS[code],
       })),
     ];
     for (const { id, kind, level } of told) if (!this.#alerts.has(id)) this.#fire("tessera-alert", { kind, level });

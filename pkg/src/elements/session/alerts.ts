@@ -7,8 +7,17 @@ import { countOf, without, type Missing } from "./ranges.js";
 /**
  * `missing`: messages of a contact. `withheld`: batches of the mailbox. `origin`: the relay signs with another key.
  * `blocked`: something was refused. `undelivered`: a message did not reach its contact. `emergency`: emergency cards were used.
+ * `device`: a device that this one superseded is still in use. `contactDevice`: a contact wrote from an older device.
  */
-export type AlertKind = "missing" | "withheld" | "origin" | "blocked" | "undelivered" | "emergency";
+export type AlertKind =
+  | "missing"
+  | "withheld"
+  | "origin"
+  | "blocked"
+  | "undelivered"
+  | "emergency"
+  | "device"
+  | "contactDevice";
 
 export interface Alert {
   readonly id: string;
@@ -33,6 +42,7 @@ const RELEVANT = new Set([
   "delivered",
   "deleted",
   "breakGlassStarted",
+  "device",
   "accepted",
   "removed",
 ]);
@@ -114,6 +124,7 @@ export class Alerts {
       ...emergencies(entries, counts),
       ...missing(entries, counts),
       ...undelivered(entries, counts),
+      ...devices(entries, counts),
       ...blocked(entries, counts),
     ];
   }
@@ -141,6 +152,21 @@ function emergencies(entries: readonly AuditEntry[], counts: Counts): Alert[] {
         indexes: [index],
         reason: String(fields["reason"] ?? ""),
         minutes: Number(fields["minutes"] ?? 0),
+      }),
+    );
+}
+
+/** That this device itself was superseded is shown for as long as it is. */
+function devices(entries: readonly AuditEntry[], counts: Counts): Alert[] {
+  return entries
+    .filter(({ event, index, kind }) => event === "device" && kind !== "superseded" && counts(index))
+    .map(({ index, time, contact }) =>
+      alert({
+        id: `device ${index}`,
+        kind: contact === undefined ? "device" : "contactDevice",
+        contactId: contact ?? null,
+        time,
+        indexes: [index],
       }),
     );
 }
@@ -199,14 +225,7 @@ function undelivered(entries: readonly AuditEntry[], counts: Counts): Alert[] {
 }
 
 /** Shown as long as they last, and not as something that was blocked. */
-const STATES = new Set<string>([
-  "DEVICE_SUPERSEDED",
-  "RELAY_TIME",
-  "RELAY_CHANGED",
-  "MIRROR_UNREACHABLE",
-  "CLOCK_SKEW",
-  "STALLED",
-]);
+const STATES = new Set<string>(["RELAY_TIME", "RELAY_CHANGED", "MIRROR_UNREACHABLE", "CLOCK_SKEW", "STALLED"]);
 
 function blocked(entries: readonly AuditEntry[], counts: Counts): Alert[] {
   const refused = entries.filter(

@@ -1,6 +1,6 @@
 /** What is wrong at the moment with the message service, this device or its storage; shown while it lasts. */
 
-import type { DeviceNotice, Portal } from "../../index.js";
+import type { Portal } from "../../index.js";
 
 /** How grave each is. */
 export const CONDITION_LEVELS = {
@@ -10,8 +10,6 @@ export const CONDITION_LEVELS = {
   STALLED: "warn",
   RELAY_TIME: "warn",
   BACKUP_FAILED: "warn",
-  DEVICE_FORMER: "warn",
-  DEVICE_CONTACT: "warn",
   FRAMED: "warn",
   DEVICE_SUPERSEDED: "stop",
   STORE_FULL: "stop",
@@ -19,38 +17,32 @@ export const CONDITION_LEVELS = {
 
 export type ConditionCode = keyof typeof CONDITION_LEVELS;
 
-export interface Condition {
-  readonly code: ConditionCode;
-  readonly contactId: string | null;
-}
-
-/** These end by themselves; a person has to see the others. */
-const LASTING = new Set<ConditionCode>(["DEVICE_FORMER", "DEVICE_CONTACT", "NOT_KEPT", "FRAMED"]);
+/** Nothing ends these: they stay until a person has seen them. */
+const LASTING = new Set<ConditionCode>(["NOT_KEPT", "FRAMED"]);
 
 export class Conditions {
-  #present: readonly Condition[] = [];
+  #present: readonly ConditionCode[] = [];
   readonly #changed: () => void;
 
   constructor(changed: () => void) {
     this.#changed = changed;
   }
 
-  get all(): readonly Condition[] {
+  get all(): readonly ConditionCode[] {
     return this.#present;
   }
 
   has(code: ConditionCode): boolean {
-    return this.#present.some((condition) => condition.code === code);
+    return this.#present.includes(code);
   }
 
   static isDismissible(code: ConditionCode): boolean {
     return LASTING.has(code);
   }
 
-  set(code: ConditionCode, isPresent: boolean, contactId: string | null = null): void {
-    const others = this.#present.filter((other) => other.code !== code || other.contactId !== contactId);
-    if (isPresent && others.length < this.#present.length) return;
-    this.#present = isPresent ? [...others, { code, contactId }] : others;
+  set(code: ConditionCode, isPresent: boolean): void {
+    if (isPresent && this.has(code)) return;
+    this.#present = isPresent ? [...this.#present, code] : this.#present.filter((other) => other !== code);
     this.#changed();
   }
 
@@ -72,12 +64,8 @@ export class Conditions {
       if (detail.backup !== undefined) this.set("BACKUP_FAILED", detail.backup === "failed");
       if (detail.persisted !== undefined) this.set("NOT_KEPT", !detail.persisted && !this.has("FRAMED"));
     });
-    portal.addEventListener("device", ({ detail }) => this.#device(detail));
-  }
-
-  #device(notice: DeviceNotice): void {
-    if (notice.kind === "superseded") this.set("DEVICE_SUPERSEDED", true);
-    else if (notice.kind === "former") this.set("DEVICE_FORMER", true);
-    else this.set("DEVICE_CONTACT", true, notice.contactId);
+    portal.addEventListener("device", ({ detail }) => {
+      if (detail.kind === "superseded") this.set("DEVICE_SUPERSEDED", true);
+    });
   }
 }

@@ -153,7 +153,7 @@ export abstract class Contents {
     });
     portal.addEventListener("state", ({ detail }) => update(detail));
     portal.addEventListener("contact", ({ detail }) => void this.refresh(detail.id));
-    for (const warning of ["rejected", "breakGlass", "gap"] as const)
+    for (const warning of ["rejected", "breakGlass", "gap", "device"] as const)
       portal.addEventListener(warning, () => void this.refresh());
     portal.addEventListener("progress", ({ detail }) => {
       if (detail.kind !== "message") return;

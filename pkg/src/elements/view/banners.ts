@@ -3,7 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import type { Alert, AlertKind } from "../session/alerts.js";
-import { CONDITION_LEVELS, Conditions, type Condition } from "../session/conditions.js";
+import { CONDITION_LEVELS, Conditions, type ConditionCode } from "../session/conditions.js";
 import { icon } from "./icons.js";
 import { callButton } from "./parts.js";
 import { foreign, View } from "./view.js";
@@ -12,6 +12,9 @@ export type Level = "info" | "warn" | "stop";
 
 /** What is best settled on the telephone. */
 const CALLED_ABOUT: ReadonlySet<AlertKind> = new Set(["missing", "withheld", "undelivered"]);
+
+/** Their titles name the person. */
+const NAMED: ReadonlySet<AlertKind> = new Set(["missing", "contactDevice"]);
 
 /** A message that came twice: nothing is lost and nothing has to be done. */
 const HARMLESS = new Set(["REPLAYED"]);
@@ -30,7 +33,7 @@ export class Banners extends View {
       .filter(({ contactId }) => (only === null || contactId === only) && (except === null || contactId !== except));
     // What can wait does not take the place of a conversation.
     const conditions = session.conditions.all.filter(
-      ({ code }) => only === null && (route === "inbox" || route === "safety" || code !== "NOT_KEPT"),
+      (code) => only === null && (route === "inbox" || route === "safety" || code !== "NOT_KEPT"),
     );
     return html`<div class="banners" data-testid="notices">
       ${repeat(
@@ -40,8 +43,8 @@ export class Banners extends View {
       )}
       ${repeat(
         conditions,
-        ({ code, contactId: id }) => `${code} ${id ?? ""}`,
-        (condition) => this.#condition(condition, route),
+        (code) => code,
+        (code) => this.#condition(code, route),
       )}
     </div>`;
   }
@@ -55,7 +58,7 @@ export class Banners extends View {
       ${icon(level)}
       <div>
         <strong>${this.#title(alert, isPerson)}</strong>
-        <p>${isPerson && alert.kind !== "missing" ? html`${foreign(name)}. ` : nothing}${this.#text(alert)}</p>
+        <p>${isPerson && !NAMED.has(alert.kind) ? html`${foreign(name)}. ` : nothing}${this.#text(alert)}</p>
       </div>
       <div class="row">
         ${CALLED_ABOUT.has(alert.kind) ? callButton(this.host) : nothing}
@@ -70,10 +73,9 @@ export class Banners extends View {
   }
 
   #title(alert: Alert, isPerson: boolean): string {
-    if (alert.kind === "missing")
-      return this.t("alert_missing", { name: this.session.contact(alert.contactId)?.name || this.t("this_person") });
-    if (alert.kind !== "blocked") return this.t(`alert_${alert.kind}`, { count: alert.count });
-    return this.t(isPerson ? "alert_blocked_from" : "alert_blocked", { count: alert.count });
+    const { kind, count, contactId } = alert;
+    if (kind === "blocked") return this.t(isPerson ? "alert_blocked_from" : "alert_blocked", { count });
+    return this.t(`alert_${kind}`, { count, name: this.session.contact(contactId)?.name || this.t("this_person") });
   }
 
   #text(alert: Alert): string {
@@ -87,21 +89,19 @@ export class Banners extends View {
     });
   }
 
-  #condition({ code, contactId }: Condition, route: string): TemplateResult {
-    const { session } = this;
+  #condition(code: ConditionCode, route: string): TemplateResult {
     const level = CONDITION_LEVELS[code];
-    const name = session.contact(contactId)?.name ?? this.t("this_person");
     // On the page that saves backups it would lead nowhere.
     const isAboutBackup = (code === "NOT_KEPT" || code === "FRAMED") && route !== "safety";
     // That there is no connection is said in the header.
     return html`<section class="banner" part="banner" data-level=${level} role=${level === "info" ? nothing : "alert"} data-testid="notice" data-kind="condition" data-code=${code}>
       ${icon(level)}
-      <p>${this.t(`condition_${code}`, { name })}</p>
+      <p>${this.t(`condition_${code}`)}</p>
       <div class="row">
         ${isAboutBackup ? html`<button type="button" data-testid="to-backup" @click=${() => this.host.go({ name: "safety" })}>${this.t("backup_title")}</button>` : nothing}
         ${
           Conditions.isDismissible(code)
-            ? html`<button type="button" data-testid="dismiss" @click=${() => session.conditions.set(code, false, contactId)}>${this.t("understood")}</button>`
+            ? html`<button type="button" data-testid="dismiss" @click=${() => this.session.conditions.set(code, false)}>${this.t("understood")}</button>`
             : nothing
         }
       </div>
@@ -118,5 +118,7 @@ function kindName({ kind }: Alert): string {
     blocked: "rejected",
     undelivered: "undelivered",
     emergency: "breakGlass",
+    device: "device",
+    contactDevice: "device",
   }[kind];
 }

@@ -2,6 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import type { Contact, Message } from "../../index.js";
+import type { Alert } from "../session/alerts.js";
 import type { Question } from "./dialog.js";
 import { icon } from "./icons.js";
 import { nameOf, type Host } from "./view.js";
@@ -16,6 +17,11 @@ export function callButton(host: Host): TemplateResult | typeof nothing {
   const { phone } = host.settings;
   if (phone === null) return nothing;
   return html`<a class="button" data-testid="call" href="tel:${phone.replace(/[^\d+*#,]/g, "")}">${icon("phone")} ${host.words.t("call", { number: phone })}</a>`;
+}
+
+/** A warning where it happened in a conversation. */
+export function alertHere({ kind, count }: Alert, { words: { t } }: Host): string {
+  return t(kind === "missing" ? "missing_here" : kind === "contactDevice" ? "device_here" : "blocked_here", { count });
 }
 
 /** What deletes also what the health record does not have. */

@@ -48,7 +48,7 @@ export class Person extends View {
       <p data-testid="how-checked">${this.#how(contact, name)}</p>
       ${contact.device === 0 ? nothing : html`<p class="hint" data-testid="person-device">${this.t("their_device", { name, index: contact.device })}</p>`}
       ${contact.fingerprint === null ? nothing : html`<h3>${this.t("id_code")}</h3><p class="code id-code">${grouped(contact.fingerprint)}</p><p class="hint">${this.t("id_code_help", { name })}</p>`}
-      ${this.#hasOlderDevice() ? html`<p class="unreadable" data-testid="older-device">${icon("warn")} ${this.t("condition_DEVICE_CONTACT", { name })}</p>` : nothing}
+      ${this.#hasOlderDevice() ? html`<p class="unreadable" data-testid="older-device">${icon("warn")} ${this.t("alert_contactDevice", { name })}</p>` : nothing}
       ${this.#fileList()}
       ${this.#action.render()}
       <div class="row">
@@ -67,9 +67,7 @@ export class Person extends View {
   }
 
   #hasOlderDevice(): boolean {
-    return this.session.conditions.all.some(
-      ({ code, contactId }) => code === "DEVICE_CONTACT" && contactId === this.contactId,
-    );
+    return this.session.alerts.history(this.contactId).some(({ kind }) => kind === "contactDevice");
   }
 
   #fileList(): TemplateResult | typeof nothing {

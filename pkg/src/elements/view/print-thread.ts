@@ -4,7 +4,7 @@ import { html, nothing, render, type TemplateResult } from "lit";
 import type { Attachment, Contact, Message, Portal } from "../../index.js";
 import type { Alert } from "../session/alerts.js";
 import { kindOf, saveName, timeOf } from "../session/content.js";
-import { print } from "./parts.js";
+import { alertHere, print } from "./parts.js";
 import { foreign, nameOf, type Host } from "./view.js";
 
 const PAGE = 500;
@@ -109,7 +109,6 @@ function row(message: Message, contact: Contact, files: ReadonlyMap<Attachment, 
   </section>`;
 }
 
-function gap({ kind, count, time }: Alert, { words }: Host): TemplateResult {
-  const text = words.t(kind === "missing" ? "missing_here" : "blocked_here", { count });
-  return html`<p class="paper-gap">! ${text} · ${words.fullTime(time)}</p>`;
+function gap(alert: Alert, host: Host): TemplateResult {
+  return html`<p class="paper-gap">! ${alertHere(alert, host)} · ${host.words.fullTime(alert.time)}</p>`;
 }

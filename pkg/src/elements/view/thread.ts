@@ -13,7 +13,7 @@ import { Bubble } from "./bubble.js";
 import { Composer } from "./composer.js";
 import { DigitCheck } from "./digits.js";
 import { icon } from "./icons.js";
-import { askToDelete, askToRemove } from "./parts.js";
+import { alertHere, askToDelete, askToRemove } from "./parts.js";
 import { Action, foreign, nameOf, View, type Host } from "./view.js";
 
 /** So close to the end, new messages are followed. */
@@ -175,7 +175,7 @@ export class ThreadView extends View {
     if (item.kind === "unread")
       return html`<li class="divider hint unread-divider"><span>${this.t("unread_from_here")}</span></li>`;
     if (item.kind === "alert")
-      return html`<li class="divider hint alert-here" data-testid="missing-here">${icon("warn")} <span>${this.t(item.alert.kind === "missing" ? "missing_here" : "blocked_here", { count: item.alert.count })} · ${words.dayAndTime(item.alert.time)}</span></li>`;
+      return html`<li class="divider hint alert-here" data-testid="missing-here">${icon("warn")} <span>${alertHere(item.alert, this.host)} · ${words.dayAndTime(item.alert.time)}</span></li>`;
     const { message, continues } = item;
     const transfer =
       message.state === "queued" ? this.session.transfers.find(({ id }) => id === message.id) : undefined;

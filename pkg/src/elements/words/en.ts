@@ -58,6 +58,7 @@ export const EN = {
   new_below: "{count, plural, one {# new message} other {# new messages}}",
   checked: "Checked in person",
   missing_here: "{count, plural, one {A message may be missing here} other {Messages may be missing here}}",
+  device_here: "An older device was used here",
   blocked_here: "{count, plural, one {A message was blocked here} other {# messages were blocked here}}",
   state_queued: "Sending",
   state_leaves: "Sending. Leaves by {time}",
@@ -130,6 +131,10 @@ export const EN = {
   alert_emergency: "Your emergency cards were used",
   alert_emergency_help: "{when}, for {minutes} minutes. Reason: {reason}. If this was wrong, ask your clinic.",
   no_reason: "none given",
+  alert_device: "Your old device is still in use somewhere",
+  alert_device_help: "If you do not have it, ask for help.",
+  alert_contactDevice: "{name} wrote from an older device",
+  alert_contactDevice_help: "Ask whether both devices are theirs.",
   condition_RELAY_UNREACHABLE: "No connection to the message service. Your messages wait here and leave by themselves.",
   condition_CLOCK_SKEW: "This device's clock is wrong. Set date and time, or messages may not arrive.",
   condition_STALLED:
@@ -140,8 +145,6 @@ export const EN = {
   condition_NOT_KEPT: "This browser may clear your messages after some days. Save a backup.",
   condition_FRAMED: "This page is inside another site. Your messages may be cleared here. Save a backup.",
   condition_DEVICE_SUPERSEDED: "Another device took the place of this one. You can read here, but not write.",
-  condition_DEVICE_FORMER: "Your old device is still in use somewhere. If you do not have it, ask for help.",
-  condition_DEVICE_CONTACT: "{name} wrote from an older device. Ask whether both devices are theirs.",
 
   // Connecting
   connect: "Connect",
@@ -345,6 +348,8 @@ export const EN = {
   event_released: "Shown after the check: {name}",
   event_rejected: "Blocked: {code}",
   event_gap: "Something is missing, or has come after all",
+  event_device: "Two of your devices are in use",
+  event_device_of: "Two devices of {name} are in use",
   event_rotated: "New keys for {month}",
   event_shredded: "Keys before {before} destroyed",
   event_locked: "Locked",

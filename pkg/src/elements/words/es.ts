@@ -57,6 +57,7 @@ export const ES: Words = {
   new_below: "{count, plural, one {# mensaje nuevo} other {# mensajes nuevos}}",
   checked: "Comprobado en persona",
   missing_here: "{count, plural, one {Puede que aquí falte un mensaje} other {Puede que aquí falten mensajes}}",
+  device_here: "Aquí se usó un dispositivo antiguo",
   blocked_here: "{count, plural, one {Aquí se bloqueó un mensaje} other {Aquí se bloquearon # mensajes}}",
   state_queued: "Enviando",
   state_leaves: "Enviando. Sale antes de: {time}",
@@ -128,6 +129,10 @@ export const ES: Words = {
   alert_emergency_help:
     "{when}, durante {minutes} minutos. Motivo: {reason}. Si no es correcto, pregunte a la clínica.",
   no_reason: "no se dio ninguno",
+  alert_device: "El dispositivo anterior se sigue usando en algún lugar",
+  alert_device_help: "Si usted no lo tiene, pida ayuda.",
+  alert_contactDevice: "{name} escribió desde un dispositivo antiguo",
+  alert_contactDevice_help: "Pregunte si ambos dispositivos son de esa persona.",
   condition_RELAY_UNREACHABLE: "Sin conexión con el servicio de mensajes. Los mensajes esperan aquí y salen solos.",
   condition_CLOCK_SKEW: "El reloj de este dispositivo está mal. Ajuste fecha y hora, o puede que no lleguen mensajes.",
   condition_STALLED: "El servicio de mensajes no entrega nada ahora. Puede que falten mensajes. Llame si es urgente.",
@@ -137,9 +142,6 @@ export const ES: Words = {
   condition_NOT_KEPT: "Este navegador puede borrar los mensajes tras unos días. Guarde una copia de seguridad.",
   condition_FRAMED: "Esta página está dentro de otro sitio. El navegador puede borrar los mensajes. Guarde una copia.",
   condition_DEVICE_SUPERSEDED: "Otro dispositivo ocupó el lugar de este. Aquí puede leer, pero no escribir.",
-  condition_DEVICE_FORMER: "El dispositivo anterior se sigue usando en algún lugar. Si usted no lo tiene, pida ayuda.",
-  condition_DEVICE_CONTACT:
-    "{name} escribió desde un dispositivo antiguo. Pregunte si ambos dispositivos son de esa persona.",
 
   connect: "Conectar",
   invite_title: "Conectar con una persona",
@@ -339,6 +341,8 @@ export const ES: Words = {
   event_released: "Mostrado tras la comprobación: {name}",
   event_rejected: "Bloqueado: {code}",
   event_gap: "Falta algo, o ha llegado después",
+  event_device: "Dos dispositivos suyos están en uso",
+  event_device_of: "Dos dispositivos de {name} están en uso",
   event_rotated: "Claves nuevas para {month}",
   event_shredded: "Claves anteriores a {before} destruidas",
   event_locked: "Bloqueado",
