@@ -191,7 +191,8 @@ async fn a_record_that_no_process_knows_stops_all_in_every_stream() {
         let failed = team.close(2, &[0, 1]).await;
         assert!(failed.iter().all(|(_, error)| *error == StoreError::Newer));
         assert_eq!(failed.len(), 4);
-        assert_eq!(items(&team), before);
+        // What was published before may still be deleted from the waiting cells.
+        assert!(items(&team).is_subset(&before), "{:?}", items(&team));
         assert_eq!(markers(&team), written);
     }
 }
