@@ -201,7 +201,7 @@ describe("warnings", () => {
       { event: "gap", kind: "batches", to: 8, lobby: false },
       { event: "gap", kind: "origin", origin: "k", lobby: false },
       { event: "breakGlassStarted", reason: "unconscious", minutes: 30 },
-      { event: "device", kind: "superseded", device: 1 },
+      { event: "rejected", code: "DEVICE_SUPERSEDED" },
     ]);
     assert.deepEqual(
       alerts.open().map(({ kind, reason }) => [kind, reason]),

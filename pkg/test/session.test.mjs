@@ -75,8 +75,10 @@ test("what was read before a lock is not on the page after it", async () => {
 
 test("a page follows its portal where the host locks and unlocks it, from the first moment on", async () => {
   const { a, session, end } = await page();
+  for (const code of ["CLOCK_SKEW", "NOT_KEPT"]) session.conditions.set(code, true);
   await a.vault.lock();
   assert.equal(session.access, "locked");
+  assert.deepEqual(session.conditions.all, ["NOT_KEPT"], "what is reported once waits for a person");
   const late = new Session(a);
   await until("the locked page", () => late.access === "locked");
   await a.vault.unlock(PASSPHRASE);

@@ -40,7 +40,7 @@ export class EngineHost {
   onFull: (full: boolean) => void = () => {};
   #revision: number;
   #locked = false;
-  /** Undefined after an unlock, if it was: whether it still is has to be said once more. */
+  /** As reported last. Undefined after an unlock of a full store, so that either is reported again. */
   #full: boolean | undefined = false;
   #last: Promise<unknown> = Promise.resolve();
   #end: TesseraError | undefined;

@@ -85,8 +85,8 @@ function useReading<T>(
           if (!gone) setResult({ of: read, items, error: undefined });
         } catch (cause) {
           const error = asTesseraError(cause);
-          const kept = (items: T[]): T[] => (error.code === "LOCKED" ? [] : items);
-          if (!gone) setResult((before) => ({ of: read, items: kept(before.items), error }));
+          const isLocked = error.code === "LOCKED";
+          if (!gone) setResult((before) => ({ of: read, items: isLocked ? [] : before.items, error }));
         }
       }
       reading = false;

@@ -224,8 +224,15 @@ function undelivered(entries: readonly AuditEntry[], counts: Counts): Alert[] {
   return grouped(left, "undelivered");
 }
 
-/** Shown as long as they last, and not as something that was blocked. */
-const STATES = new Set<string>(["RELAY_TIME", "RELAY_CHANGED", "MIRROR_UNREACHABLE", "CLOCK_SKEW", "STALLED"]);
+/** Shown as long as they last, and not as something that was blocked. Older logs have `DEVICE_SUPERSEDED` so; `device` is in its place. */
+const STATES = new Set<string>([
+  "DEVICE_SUPERSEDED",
+  "RELAY_TIME",
+  "RELAY_CHANGED",
+  "MIRROR_UNREACHABLE",
+  "CLOCK_SKEW",
+  "STALLED",
+]);
 
 function blocked(entries: readonly AuditEntry[], counts: Counts): Alert[] {
   const refused = entries.filter(

@@ -17,7 +17,7 @@ export const CONDITION_LEVELS = {
 
 export type ConditionCode = keyof typeof CONDITION_LEVELS;
 
-/** Nothing ends these: they stay until a person has seen them. */
+/** Reported once and never taken back: they stay until a person has seen them, through locks too. */
 const LASTING = new Set<ConditionCode>(["NOT_KEPT", "FRAMED"]);
 
 export class Conditions {
@@ -46,8 +46,9 @@ export class Conditions {
     this.#changed();
   }
 
+  /** A lock ends the others: what still holds is reported again after it. */
   forget(): void {
-    this.#present = [];
+    this.#present = this.#present.filter((code) => LASTING.has(code));
   }
 
   listen(portal: Portal): void {

@@ -70,7 +70,7 @@ export class Session extends Contents {
       this.isStorageApart = isApart;
       this.conditions.set("FRAMED", isApart);
     });
-    if (!isOwn) void this.#shown(this.#take(from));
+    if (!isOwn) void this.#settle(this.#take(from));
   }
 
   override get portal(): Portal {
@@ -230,8 +230,8 @@ export class Session extends Contents {
     });
   }
 
-  /** Nobody waits for it who could show why it failed: the page does. */
-  async #shown(loading: Promise<void>): Promise<void> {
+  /** For a load that no form waits for: the page shows why it failed. */
+  async #settle(loading: Promise<void>): Promise<void> {
     try {
       await loading;
     } catch (error) {
@@ -273,7 +273,7 @@ export class Session extends Contents {
       this.#shut("locked");
     });
     portal.addEventListener("unlocked", () => {
-      this.#loading = this.#shown(this.#load());
+      this.#loading = this.#settle(this.#load());
     });
     portal.addEventListener("stopped", ({ detail }) => {
       if (detail.code === "VAULT_IN_USE") {

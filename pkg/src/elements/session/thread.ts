@@ -20,7 +20,7 @@ export class Thread {
 
   constructor(readonly contactId: string) {}
 
-  /** Whether it is known what there is: what somebody writes now replaces no draft that comes later. */
+  /** Whether the draft was read, or could not be. Before that nothing can be typed: what is read would replace it. */
   get isSettled(): boolean {
     return this.isLoaded || this.failure !== null;
   }

@@ -70,8 +70,8 @@ export class Audit extends View {
   #sentence(entry: AuditEntry): string {
     const values = Object.fromEntries(Object.entries(entry).map(([field, value]) => [field, String(value)]));
     const contact = entry.contact === undefined ? undefined : this.session.contact(entry.contact);
-    const isOf = entry.event === "device" && entry.contact !== undefined ? "device_of" : entry.event;
-    return this.t(`event_${isOf}`, { ...values, name: contact?.name || this.t("audit_someone") });
+    const event = entry.event === "device" && entry.contact !== undefined ? "device_of" : entry.event;
+    return this.t(`event_${event}`, { ...values, name: contact?.name || this.t("audit_someone") });
   }
 
   async #read(): Promise<void> {

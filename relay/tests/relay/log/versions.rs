@@ -61,6 +61,16 @@ fn items(team: &Team) -> BTreeSet<String> {
         .collect()
 }
 
+/// The messages that the log holds, by stream and number.
+fn held(team: &Team) -> BTreeSet<(String, u64)> {
+    let all = Stream::ALL.into_iter();
+    let of = |stream| {
+        let messages = team.servers.messages(stream).into_iter();
+        messages.map(move |message| (format!("{stream:?}"), message.seq))
+    };
+    all.flat_map(of).collect()
+}
+
 /// How many markers the log of numbered buckets holds.
 fn markers(team: &Team) -> usize {
     let messages = team.servers.messages(Stream::Numbered);
@@ -187,12 +197,14 @@ async fn a_record_that_no_process_knows_stops_all_in_every_stream() {
         for member in &team.members {
             assert_eq!(member.store.failed().await, StoreError::Newer, "{stream:?}");
         }
-        // Not even a marker is written after it.
+        // Nothing is written after it, not even a marker.
+        let held_before = held(&team);
         let failed = team.close(2, &[0, 1]).await;
         assert!(failed.iter().all(|(_, error)| *error == StoreError::Newer));
         assert_eq!(failed.len(), 4);
         // What was published before may still be deleted from the waiting cells.
         assert!(items(&team).is_subset(&before), "{:?}", items(&team));
+        assert!(held(&team).is_subset(&held_before), "{:?}", held(&team));
         assert_eq!(markers(&team), written);
     }
 }
